@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * ACI, the Accelerator Card Interface: tensor command set (TCS).
+ *
+ * An EXEC descriptor names a program and an argument table. A program is a
+ * header, a table of strided tensor descriptors and a table of operations that
+ * run in order. Operands are (argument slot, offset); sizes and scalars may
+ * come from the argument table too, so that a recorded program runs again with
+ * other buffers and lengths. Text: Documentation/aci/tcs.rst.
+ */
+#ifndef _UAPI_ACI_TCS_H_
+#define _UAPI_ACI_TCS_H_
+
+#include <linux/types.h>
+
+/* 0b52f1c4-3d0e-4b6f-8a55-7c5e45c0de01 */
+#define ACI_TCS_UUID_BYTES		{ 0x0b, 0x52, 0xf1, 0xc4, 0x3d, 0x0e, 0x4b, 0x6f, \
+					  0x8a, 0x55, 0x7c, 0x5e, 0x45, 0xc0, 0xde, 0x01 }
+#define ACI_TCS_MAGIC			0x30534354u	/* "TCS0" */
+#define ACI_TCS_VERSION_MAJOR		0
+#define ACI_TCS_VERSION_MINOR		1
+
+#define ACI_TCS_RANK_MAX		8
+#define ACI_TCS_NONE			0xffff	/* no tensor, no slot */
+
+/* Element types. Values from 16 on are block-quantised. */
+#define ACI_TCS_TYPE_F32		1
+#define ACI_TCS_TYPE_F16		2	/* reserved until listed in Identify, like all below */
+#define ACI_TCS_TYPE_BF16		3
+#define ACI_TCS_TYPE_F8E4M3		4
+#define ACI_TCS_TYPE_F8E5M2		5
+#define ACI_TCS_TYPE_I4			6
+#define ACI_TCS_TYPE_I8			7
+#define ACI_TCS_TYPE_U8			8
+#define ACI_TCS_TYPE_I16		9
+#define ACI_TCS_TYPE_I32		10
+#define ACI_TCS_TYPE_I64		11
+#define ACI_TCS_TYPE_BOOL		12	/* one byte, 0 or 1 */
+#define ACI_TCS_TYPE_Q4_0		16
+#define ACI_TCS_TYPE_Q8_0		17
+#define ACI_TCS_TYPE_Q4_K		18
+#define ACI_TCS_TYPE_Q6_K		19
+#define ACI_TCS_TYPE_MXFP4		20
+
+/* Type combinations that an operation lists in Identify. */
+#define ACI_TCS_COMBO_F32		(1ull << 0)	/* all operands f32 */
+#define ACI_TCS_COMBO_I8_I32		(1ull << 1)	/* i8 inputs, i32 bias and output */
+#define ACI_TCS_COMBO_I32		(1ull << 2)	/* all operands i32 */
+#define ACI_TCS_COMBO_I8		(1ull << 3)	/* all operands i8 */
+#define ACI_TCS_COMBO_CONVERT		(1ull << 4)	/* COPY: any pair of f32, i8, u8, i32, i64, bool */
+
+struct aci_tcs_tensor {
+	__u8 type;		/* ACI_TCS_TYPE_* */
+	__u8 rank;		/* 0..8; 0 is a scalar */
+	__le16 slot;		/* argument that holds the elements */
+	__u8 shape_from_arg;	/* bit i: shape[i] is the slot of a scalar argument */
+	__u8 stride_from_arg;	/* bit i: stride[i] is the slot of a scalar argument */
+	__le16 offset_slot;	/* scalar argument added to offset, or ACI_TCS_NONE */
+	__le64 offset;		/* bytes, multiple of the element size */
+	__le64 shape[ACI_TCS_RANK_MAX];		/* elements, outermost first; unused: 0 */
+	__le64 stride[ACI_TCS_RANK_MAX];	/* signed, elements; 0 repeats (inputs only) */
+	__le64 reserved[2];
+};
+
+/*
+ * Operation codes. 0.1 defines those with a value here; the gaps are kept for
+ * the rest of the list in Documentation/aci/tcs.rst.
+ */
+#define ACI_TCS_OP_COPY			0x0001	/* out = convert(in); also transposes and broadcasts by strides */
+#define ACI_TCS_OP_UNARY		0x0002	/* out = function(in) */
+#define ACI_TCS_OP_BINARY		0x0003	/* out = function(in0, in1), broadcasting by rank alignment */
+#define ACI_TCS_OP_SOFTMAX		0x0010
+#define ACI_TCS_OP_MATMUL		0x0020	/* out[..,M,N] = act(in0[..,M,K] * in1[..,K,N] + in2[N or M,N]) */
+#define ACI_TCS_OP_CONV			0x0021	/* in0 NCHW, in1 OIHW, in2 bias O */
+#define ACI_TCS_OP_POOL_MAX		0x0030
+#define ACI_TCS_OP_POOL_AVG		0x0031
+
+/* UNARY functions; MATMUL and CONV take IDENTITY or RELU as activation. */
+#define ACI_TCS_UNARY_IDENTITY		0
+#define ACI_TCS_UNARY_RELU		1
+#define ACI_TCS_UNARY_SIGMOID		2
+#define ACI_TCS_UNARY_TANH		3
+#define ACI_TCS_UNARY_EXP		4
+#define ACI_TCS_UNARY_LOG		5
+#define ACI_TCS_UNARY_SQRT		6
+#define ACI_TCS_UNARY_ABS		7
+#define ACI_TCS_UNARY_NEG		8
+#define ACI_TCS_UNARY_RECIPROCAL	9
+#define ACI_TCS_UNARY_FLOOR		10
+#define ACI_TCS_UNARY_CEIL		11
+#define ACI_TCS_UNARY_ROUND		12	/* to nearest, ties to even */
+#define ACI_TCS_UNARY_ERF		13
+#define ACI_TCS_UNARY_GELU		14	/* by erf */
+#define ACI_TCS_UNARY_LEAKY_RELU	15	/* x < 0: alpha * x */
+#define ACI_TCS_UNARY_ELU		16	/* x < 0: alpha * (exp(x) - 1) */
+#define ACI_TCS_UNARY_CLIP		17	/* min(max(x, alpha), beta) */
+#define ACI_TCS_UNARY_LINEAR		18	/* alpha * x + beta */
+
+#define ACI_TCS_BINARY_ADD		0
+#define ACI_TCS_BINARY_SUB		1
+#define ACI_TCS_BINARY_MUL		2
+#define ACI_TCS_BINARY_DIV		3	/* i32: towards zero; by zero: 0 */
+#define ACI_TCS_BINARY_MIN		4
+#define ACI_TCS_BINARY_MAX		5
+#define ACI_TCS_BINARY_POW		6	/* f32 only */
+
+struct aci_tcs_unary {
+	__le32 alpha;		/* f32 bits; 0 where the function takes none */
+	__le32 beta;
+	__le16 alpha_slot;	/* scalar argument instead, or ACI_TCS_NONE */
+	__le16 beta_slot;
+	__le32 reserved[21];
+};
+
+struct aci_tcs_softmax {
+	__le32 axis;		/* < rank */
+	__le32 reserved[23];
+};
+
+#define ACI_TCS_SPATIAL_MAX		3
+
+/* CONV and POOL. 0.1: exactly two spatial dimensions; the third entries are 0. */
+struct aci_tcs_window {
+	__le32 kernel[ACI_TCS_SPATIAL_MAX];	/* POOL; CONV: 0, taken from in1 */
+	__le32 stride[ACI_TCS_SPATIAL_MAX];	/* >= 1 */
+	__le32 dilation[ACI_TCS_SPATIAL_MAX];	/* >= 1 */
+	__le32 pad_begin[ACI_TCS_SPATIAL_MAX];
+	__le32 pad_end[ACI_TCS_SPATIAL_MAX];
+	__le32 groups;				/* CONV >= 1; POOL: 0 */
+	__le32 reserved[8];
+};
+
+#define ACI_TCS_OP_INPUTS		6
+#define ACI_TCS_OP_OUTPUTS		2
+#define ACI_TCS_OP_F_COUNT_PADDING	(1u << 0)	/* POOL_AVG: divide by the whole window */
+
+struct aci_tcs_op {
+	__le16 opcode;
+	__le16 flags;
+	__le32 function;	/* UNARY, BINARY: function; MATMUL, CONV: activation; else 0 */
+	__le16 in[ACI_TCS_OP_INPUTS];	/* tensor indices; unused: ACI_TCS_NONE */
+	__le16 out[ACI_TCS_OP_OUTPUTS];
+	__le64 reserved;
+	union {
+		__le32 attr[24];	/* all 0 where the operation has none */
+		struct aci_tcs_unary unary;
+		struct aci_tcs_softmax softmax;
+		struct aci_tcs_window window;
+	};
+};
+
+struct aci_tcs_header {
+	__le32 magic;
+	__le32 version;		/* [31:16] major, [15:0] minor */
+	__le32 program_bytes;
+	__le32 tensor_count;
+	__le32 op_count;
+	__le32 arg_count;
+	__le32 tensors_offset;	/* 16-byte aligned, from the header */
+	__le32 ops_offset;	/* 16-byte aligned, from the header */
+	__le64 workspace_bytes;
+	__le16 workspace_slot;	/* argument of at least workspace_bytes, or ACI_TCS_NONE */
+	__le16 reserved0;
+	__le32 reserved1;
+	__le64 reserved2[2];
+};
+
+#endif /* _UAPI_ACI_TCS_H_ */
