@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libaccel: the userspace driver of cards that implement ACI.
+ *
+ * Functions return 0 or a negative errno; accel_last_error() then tells in
+ * words what was wrong and what to do. Handles are opaque. Unless a function
+ * says otherwise: different objects may be used from different threads at the
+ * same time, one object by one thread at a time.
+ */
+#ifndef ACCEL_ACCEL_H
+#define ACCEL_ACCEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ACCEL_VERSION_MAJOR	0
+#define ACCEL_VERSION_MINOR	1
+
+/** accel_version() - version of the library at run time: major << 16 | minor. Thread-safe. */
+uint32_t accel_version(void);
+
+/**
+ * accel_last_error() - text of the calling thread's last failed call
+ *
+ * Return: never NULL; valid until the thread's next libaccel call. Thread-safe.
+ */
+const char *accel_last_error(void);
+
+/* --- Devices ------------------------------------------------------------------ */
+
+struct accel_device;
+
+#define ACCEL_NAME_BYTES	64
+
+enum accel_transport { ACCEL_TRANSPORT_DRM, ACCEL_TRANSPORT_INPROC };
+
+/** struct accel_device_info - facts about a card. Text is empty where unknown. */
+struct accel_device_info {
+	char name[ACCEL_NAME_BYTES];	/* PCI address "0000:01:00.0", or "inproc" */
+	char serial[32];
+	char vendor[32];
+	char model[64];
+	char firmware[32];
+	char node[32];			/* "/dev/accel/accel0" */
+	char state[16];			/* "ok", "resetting", "wedged" */
+	enum accel_transport transport;
+	uint32_t aci_version;
+	uint32_t engine_classes;
+	uint64_t capabilities;		/* ACI_CAP_* */
+	uint64_t reset_generation;
+	uint64_t memory_bytes;
+	uint64_t memory_free_bytes;
+};
+
+/**
+ * accel_device_list() - cards of this host, by sysfs alone: no device is opened
+ * @list: out, allocated; release with accel_device_list_free(); NULL if empty
+ *
+ * Sorted by PCI address. Thread-safe.
+ */
+int accel_device_list(struct accel_device_info **list, size_t *count);
+void accel_device_list_free(struct accel_device_info *list);
+
+/**
+ * accel_device_open() - open a card
+ * @name: PCI address, "serial:XYZ", a node's path, "inproc" or
+ *        "inproc:memory=64M,queues=8,profile=base"; NULL: environment variable
+ *        ACCEL_DEVICE, else the first card
+ *
+ * Return: 0; -ENODEV no such card, -EACCES no right to open the node (the text
+ * names the group), -ENOTSUP a driver too old or too new to work with. Thread-safe.
+ */
+int accel_device_open(const char *name, struct accel_device **device);
+/** accel_device_close() - NULL is allowed. All contexts of it must be destroyed before. */
+void accel_device_close(struct accel_device *device);
+/** accel_device_get_info() - current facts of an open card. Thread-safe. */
+int accel_device_get_info(struct accel_device *device, struct accel_device_info *info);
+
+/* --- Contexts and memory ---------------------------------------------------------- */
+
+/** struct accel_context - an address space on a card, isolated from all others */
+struct accel_context;
+
+int accel_context_create(struct accel_device *device, struct accel_context **context);
+/** accel_context_destroy() - buffers and streams of it must be destroyed before. NULL is allowed. */
+void accel_context_destroy(struct accel_context *context);
+
+struct accel_buffer;
+
+enum accel_placement { ACCEL_MEMORY_HOST, ACCEL_MEMORY_CARD };
+
+#define ACCEL_BUFFER_READONLY	(1u << 0)	/* the card may not write it */
+#define ACCEL_BUFFER_MAPPABLE	(1u << 1)	/* CARD: accel_buffer_map() works; HOST always does */
+
+/** accel_buffer_create() - zeroed memory at a stable card address. -ENOSPC: card memory full. Thread-safe. */
+int accel_buffer_create(struct accel_context *context, uint64_t bytes, enum accel_placement placement,
+			uint32_t flags, struct accel_buffer **buffer);
+/** accel_buffer_destroy() - no unfinished work may use it. NULL is allowed. Thread-safe. */
+void accel_buffer_destroy(struct accel_buffer *buffer);
+/** accel_buffer_address() - its address on the card, 4 KiB aligned. Thread-safe. */
+uint64_t accel_buffer_address(const struct accel_buffer *buffer);
+/** accel_buffer_bytes() - its size as asked for. Thread-safe. */
+uint64_t accel_buffer_bytes(const struct accel_buffer *buffer);
+/** accel_buffer_map() - CPU address, same for every call, valid until the buffer is destroyed. */
+int accel_buffer_map(struct accel_buffer *buffer, void **pointer);
+
+/** accel_memory_get_info() - card memory in bytes. Thread-safe. */
+int accel_memory_get_info(struct accel_device *device, uint64_t *total_bytes, uint64_t *free_bytes);
+
+/* --- Streams and events --------------------------------------------------------------- */
+
+/** struct accel_stream - work that runs in order on one engine class */
+struct accel_stream;
+
+enum accel_engine { ACCEL_ENGINE_COPY, ACCEL_ENGINE_COMPUTE };
+enum accel_priority { ACCEL_PRIORITY_LOW, ACCEL_PRIORITY_NORMAL, ACCEL_PRIORITY_HIGH };
+
+/** struct accel_stream_options - zero selects the defaults, but for priority: set ACCEL_PRIORITY_NORMAL */
+struct accel_stream_options {
+	enum accel_engine engine;
+	enum accel_priority priority;
+	uint32_t ring_entries;
+	uint32_t timeout_ms;	/* of a job, in engine time */
+};
+
+int accel_stream_create(struct accel_context *context, const struct accel_stream_options *options,
+			struct accel_stream **stream);
+/** accel_stream_destroy() - unfinished work is cancelled. NULL is allowed. */
+void accel_stream_destroy(struct accel_stream *stream);
+
+/** struct accel_event - a point in a stream; reusable after it was waited for */
+struct accel_event;
+
+int accel_event_create(struct accel_context *context, struct accel_event **event);
+void accel_event_destroy(struct accel_event *event);
+
+#define ACCEL_WAIT_FOREVER	UINT64_MAX
+
+/**
+ * accel_event_wait() - wait for the work before the recorded point
+ *
+ * Return: 0; -ETIME the time is over; else how the work ended: -ETIMEDOUT it
+ * hung, -EFAULT it touched an unmapped address, -EINVAL the card refused it,
+ * -ECANCELED it was cancelled, -ENODEV the card is gone. accel_last_error()
+ * says more. Thread-safe.
+ */
+int accel_event_wait(struct accel_event *event, uint64_t timeout_ns);
+/** accel_event_get_fd() - new eventfd that becomes readable when the event is done. */
+int accel_event_get_fd(struct accel_event *event, int *fd);
+
+/*
+ * Commands. Each is queued and runs behind what is in the stream. Nothing is
+ * sent before accel_stream_flush(), _record(), _synchronize() or a full batch.
+ * All return -ENOMEM, or how the stream failed before.
+ */
+int accel_stream_copy(struct accel_stream *stream, uint64_t dst, uint64_t src, uint64_t bytes);
+int accel_stream_copy_strided(struct accel_stream *stream, uint64_t dst, uint64_t dst_stride, uint64_t src,
+			      uint64_t src_stride, uint64_t row_bytes, uint64_t rows);
+int accel_stream_fill(struct accel_stream *stream, uint64_t dst, uint64_t bytes, uint64_t pattern,
+		      uint32_t pattern_bytes);
+/** accel_stream_upload() - copy from caller's memory at any offset; @src may be reused on return. */
+int accel_stream_upload(struct accel_stream *stream, struct accel_buffer *dst, uint64_t offset,
+			const void *src, uint64_t bytes);
+/** accel_stream_download() - into caller's memory, which is valid after the next wait for this stream. */
+int accel_stream_download(struct accel_stream *stream, void *dst, struct accel_buffer *src,
+			  uint64_t offset, uint64_t bytes);
+int accel_stream_timestamp(struct accel_stream *stream, uint64_t address);
+/** accel_stream_wait_event() - what follows waits for @event, recorded on any stream of the context. */
+int accel_stream_wait_event(struct accel_stream *stream, struct accel_event *event);
+int accel_stream_record(struct accel_stream *stream, struct accel_event *event);
+int accel_stream_flush(struct accel_stream *stream);
+/** accel_stream_synchronize() - flush and wait; results as accel_event_wait(). */
+int accel_stream_synchronize(struct accel_stream *stream, uint64_t timeout_ns);
+
+/** struct accel_stream_stats - as counted by the card */
+struct accel_stream_stats {
+	uint64_t jobs_completed;	/* submissions that ended without an error */
+	uint64_t descriptors_completed;
+	uint64_t macs;
+	uint64_t bytes;
+	uint64_t active_ns;
+	uint32_t error;			/* ACI_STATUS_* of the last failure, 0: none */
+	uint32_t error_count;
+	uint64_t error_index;
+	uint64_t error_info;
+};
+
+int accel_stream_get_stats(struct accel_stream *stream, struct accel_stream_stats *stats);
+
+/** accel_status_text() - what an ACI_STATUS_* means, in words. Thread-safe. */
+const char *accel_status_text(uint32_t status);
+
+/* --- Programs: operations on strided views ----------------------------------------------- */
+
+enum accel_type {	/* as ACI_TCS_TYPE_* */
+	ACCEL_F32 = 1, ACCEL_I8 = 7, ACCEL_U8 = 8, ACCEL_I32 = 10, ACCEL_I64 = 11, ACCEL_BOOL = 12,
+};
+
+/** accel_type_bytes() - size of an element; 0: unknown type. Thread-safe. */
+uint32_t accel_type_bytes(enum accel_type type);
+
+#define ACCEL_RANK_MAX		8
+#define ACCEL_SLOT_NONE		0xffffu
+
+/** struct accel_view - elements at (argument slot, offset) */
+struct accel_view {
+	enum accel_type type;
+	uint32_t rank;
+	uint32_t slot;
+	uint64_t offset;		/* bytes */
+	uint64_t shape[ACCEL_RANK_MAX];
+	int64_t stride[ACCEL_RANK_MAX];	/* elements */
+};
+
+/** accel_view_init() - dense row-major view. -EINVAL: rank, type, or size overflow. */
+int accel_view_init(struct accel_view *view, enum accel_type type, uint32_t slot, uint64_t offset,
+		    uint32_t rank, const uint64_t *shape);
+
+/** struct accel_window - CONV and POOL attributes, [0] height, [1] width */
+struct accel_window {
+	uint32_t kernel[2];	/* POOL */
+	uint32_t stride[2];
+	uint32_t dilation[2];
+	uint32_t pad_begin[2];
+	uint32_t pad_end[2];
+	uint32_t groups;	/* CONV */
+	bool count_padding;	/* average pooling */
+};
+
+/** struct accel_program - recorded operations; runs any number of times with different arguments */
+struct accel_program;
+
+int accel_program_create(struct accel_device *device, struct accel_program **program);
+/** accel_program_destroy() - no unfinished work may use it. NULL is allowed. */
+void accel_program_destroy(struct accel_program *program);
+
+/*
+ * Add one operation. Functions are ACI_TCS_UNARY_* and ACI_TCS_BINARY_*;
+ * activation is IDENTITY or RELU. NULL bias: none. -ENOTSUP: the card does
+ * not list this operation with these types; -EINVAL: the shapes do not fit.
+ */
+int accel_program_copy(struct accel_program *program, const struct accel_view *in, const struct accel_view *out);
+int accel_program_unary(struct accel_program *program, uint32_t function, float alpha, float beta,
+			const struct accel_view *in, const struct accel_view *out);
+int accel_program_binary(struct accel_program *program, uint32_t function, const struct accel_view *in0,
+			 const struct accel_view *in1, const struct accel_view *out);
+int accel_program_softmax(struct accel_program *program, uint32_t axis, const struct accel_view *in,
+			  const struct accel_view *out);
+int accel_program_matmul(struct accel_program *program, uint32_t activation, const struct accel_view *a,
+			 const struct accel_view *b, const struct accel_view *bias, const struct accel_view *out);
+int accel_program_conv(struct accel_program *program, uint32_t activation, const struct accel_window *window,
+		       const struct accel_view *in, const struct accel_view *weights,
+		       const struct accel_view *bias, const struct accel_view *out);
+int accel_program_pool(struct accel_program *program, uint32_t opcode, const struct accel_window *window,
+		       const struct accel_view *in, const struct accel_view *out);
+
+/** accel_program_supports() - would the card take @opcode with @function on these types? Thread-safe. */
+bool accel_program_supports(struct accel_device *device, uint32_t opcode, uint32_t function,
+			    enum accel_type in, enum accel_type out);
+
+/** accel_program_load() - copy the finished program to the card memory of @context; no operation can be added after it */
+int accel_program_load(struct accel_program *program, struct accel_context *context, struct accel_stream *stream);
+
+/** struct accel_argument - a buffer range or a scalar for a slot */
+struct accel_argument {
+	struct accel_buffer *buffer;	/* NULL: scalar */
+	uint64_t offset;
+	uint64_t bytes;			/* 0: up to the buffer's end */
+	uint64_t scalar;
+};
+
+/** accel_stream_exec() - run @program; @arguments[i] is slot i. They are copied. */
+int accel_stream_exec(struct accel_stream *stream, struct accel_program *program,
+		      const struct accel_argument *arguments, uint32_t count);
+/** accel_stream_exec_blob() - run a vendor's program of command set @uuid at a card address. */
+int accel_stream_exec_blob(struct accel_stream *stream, const uint8_t uuid[16], uint64_t address, uint32_t bytes,
+			   const struct accel_argument *arguments, uint32_t count);
+
+/** accel_program_get_stats() - operations and multiply-accumulates of one run. Thread-safe. */
+int accel_program_get_stats(const struct accel_program *program, uint64_t *operations, uint64_t *macs);
+
+/* --- Graphs: tensors without addresses, memory planned by the library ----------------------- */
+
+struct accel_graph;
+
+#define ACCEL_TENSOR_NONE	0u
+
+/** Tensor ids are > 0. Constants are copied. Names are for errors and may be NULL. */
+int accel_graph_create(struct accel_device *device, struct accel_graph **graph);
+void accel_graph_destroy(struct accel_graph *graph);
+int accel_graph_add_input(struct accel_graph *graph, const char *name, enum accel_type type, uint32_t rank,
+			  const uint64_t *shape, uint32_t *tensor);
+int accel_graph_add_constant(struct accel_graph *graph, const char *name, enum accel_type type, uint32_t rank,
+			     const uint64_t *shape, const void *data, uint32_t *tensor);
+int accel_graph_add_output(struct accel_graph *graph, const char *name, uint32_t tensor);
+/** accel_graph_get_tensor() - type and shape (shape has room for ACCEL_RANK_MAX). */
+int accel_graph_get_tensor(const struct accel_graph *graph, uint32_t tensor, enum accel_type *type,
+			   uint32_t *rank, uint64_t *shape);
+
+int accel_graph_unary(struct accel_graph *graph, uint32_t function, float alpha, float beta, uint32_t in,
+		      uint32_t *out);
+int accel_graph_binary(struct accel_graph *graph, uint32_t function, uint32_t in0, uint32_t in1, uint32_t *out);
+int accel_graph_softmax(struct accel_graph *graph, uint32_t axis, uint32_t in, uint32_t *out);
+int accel_graph_matmul(struct accel_graph *graph, uint32_t activation, uint32_t a, uint32_t b, uint32_t bias,
+		       uint32_t *out);
+int accel_graph_conv(struct accel_graph *graph, uint32_t activation, const struct accel_window *window,
+		     uint32_t in, uint32_t weights, uint32_t bias, uint32_t *out);
+int accel_graph_pool(struct accel_graph *graph, uint32_t opcode, const struct accel_window *window, uint32_t in,
+		     uint32_t *out);
+int accel_graph_convert(struct accel_graph *graph, enum accel_type type, uint32_t in, uint32_t *out);
+/* Views: no work on the card where the layout allows it, else a copy. */
+int accel_graph_reshape(struct accel_graph *graph, uint32_t in, uint32_t rank, const uint64_t *shape, uint32_t *out);
+int accel_graph_transpose(struct accel_graph *graph, uint32_t in, const uint32_t *permutation, uint32_t *out);
+int accel_graph_broadcast(struct accel_graph *graph, uint32_t in, uint32_t rank, const uint64_t *shape, uint32_t *out);
+int accel_graph_slice(struct accel_graph *graph, uint32_t in, const uint64_t *begin, const uint64_t *shape,
+		      const int64_t *step, uint32_t *out);
+int accel_graph_concat(struct accel_graph *graph, uint32_t axis, const uint32_t *in, uint32_t count, uint32_t *out);
+
+/* --- Models ------------------------------------------------------------------------------------- */
+
+/** struct accel_model - a compiled graph with its weights on a card */
+struct accel_model;
+
+/** accel_model_compile() - plan memory, build the program, upload constants. @graph may be destroyed after it. */
+int accel_model_compile(struct accel_graph *graph, struct accel_context *context, struct accel_model **model);
+
+struct accel_onnx_options {
+	uint64_t batch;		/* value of a symbolic first dimension of the inputs; 0: 1 */
+};
+
+/**
+ * accel_model_load_onnx() - import an ONNX file
+ *
+ * -ENOTSUP: the text names the operator and the node; -EINVAL: a broken file,
+ * the text names the place.
+ */
+int accel_model_load_onnx(struct accel_context *context, const char *path,
+			  const struct accel_onnx_options *options, struct accel_model **model);
+void accel_model_destroy(struct accel_model *model);
+
+struct accel_tensor_info {
+	const char *name;	/* valid as long as the model */
+	enum accel_type type;
+	uint32_t rank;
+	uint64_t shape[ACCEL_RANK_MAX];
+	uint64_t bytes;		/* dense, row-major */
+};
+
+uint32_t accel_model_input_count(const struct accel_model *model);
+uint32_t accel_model_output_count(const struct accel_model *model);
+int accel_model_get_input(const struct accel_model *model, uint32_t index, struct accel_tensor_info *info);
+int accel_model_get_output(const struct accel_model *model, uint32_t index, struct accel_tensor_info *info);
+
+/** struct accel_model_stats - what a run consists of */
+struct accel_model_stats {
+	uint32_t card_operations;
+	uint32_t host_operations;	/* done once at load: shape arithmetic, folding */
+	uint64_t macs;			/* of the graph, per run */
+	uint64_t workspace_bytes;
+	uint64_t constant_bytes;
+};
+
+int accel_model_get_stats(const struct accel_model *model, struct accel_model_stats *stats);
+
+/**
+ * accel_model_run() - one inference, waits for the result
+ * @inputs: per input, dense row-major, sizes as accel_model_get_input() says
+ * @outputs: per output, likewise
+ */
+int accel_model_run(struct accel_model *model, struct accel_stream *stream, const void *const *inputs,
+		    void *const *outputs);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
