@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+#
+# What the scripts of the test rig share: where things are, how progress and
+# failure are told. POSIX sh; sourced, never run.
+
+top=$(cd "$(dirname "$0")/../.." && pwd -P)
+build=$top/build
+root=$build/root
+
+say() { printf '%s\n' "==> $*" >&2; }
+
+# die STATUS MESSAGE: the one clear line at the end of a failure.
+die() {
+	status=$1
+	shift
+	printf '%s\n' "error: $*" >&2
+	exit "$status"
+}
+
+# list FILE...: the entries of list files, without comments and blanks.
+list() { sed -e 's/[[:space:]]*#.*//' -e '/^[[:space:]]*$/d' "$@"; }
+
+# hash FILE...: one key that changes with the content of the files.
+hash() { cat "$@" | sha256sum | cut -c1-16; }
+
+# need_space DIR MIB PURPOSE: end early instead of in the middle of a step.
+need_space() {
+	mkdir -p "$1"
+	free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$2" ] ||
+		die 95 "$3 needs $2 MB in $1, only $free MB are free"
+}
+
+# limited SECONDS LOG COMMAND...: run a long step quietly under a time limit
+# and show the end of its log when it fails.
+limited() {
+	limit=$1 log=$2
+	shift 2
+	mkdir -p "$(dirname "$log")"
+	rc=0
+	timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null || rc=$?
+	[ $rc -ne 0 ] || return 0
+	tail -n 20 "$log" | sed 's/^/    /' >&2
+	case $rc in
+	124 | 137) printf '%s\n' "error: time limit of $limit s reached: $*" >&2 ;;
+	esac
+	return $rc
+}
