@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+#
+# The kernel module, the library and the tools; "make help" lists the targets.
+#
+# lib, tools and tests/unit each bring a Makefile.inc, which is included here
+# and appends to:
+#
+#	user-targets		files that "make user" builds, below $(O)
+#	unit-tests		test programs below $(O)/tests/unit
+#	check-targets		targets that "make check" needs besides these
+#	install-files		SOURCE:DESTINATION[:MODE], see "install" below
+#	install-links		TARGET:DESTINATION, symbolic links
+#	install-targets,
+#	uninstall-targets	phony targets, for what these two cannot say
+#
+# Objects: $(O)/%.o, $(O)/pic/%.o for shared objects, $(O)/asan/%.o with the
+# sanitizers; all bring their header dependencies.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+# Output: build/host for this machine, build/user for the test root.
+O ?= build/host
+KDIR ?= /lib/modules/$(shell uname -r)/build
+# The kernel of "make shell" and "make demo", the kernels of "make check".
+KERNEL ?= stable
+KERNELS ?= stable backports
+CARDS ?= 1
+
+PREFIX ?= /usr/local
+bindir ?= $(PREFIX)/bin
+sbindir ?= $(PREFIX)/sbin
+libdir ?= $(PREFIX)/lib
+includedir ?= $(PREFIX)/include
+datadir ?= $(PREFIX)/share
+mandir ?= $(datadir)/man
+pkgconfigdir ?= $(libdir)/pkgconfig
+moduledir ?= /lib/modules/$(shell uname -r)/updates
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+AR ?= ar
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes \
+	    -Wno-unused-parameter \
+	    -Werror=implicit-function-declaration -Werror=int-conversion \
+	    -Werror=incompatible-pointer-types -Werror=return-type
+ifneq ($(WERROR),)
+WARNINGS += -Werror
+endif
+override CFLAGS += -std=gnu11 -fno-strict-aliasing -pthread $(WARNINGS)
+override CPPFLAGS += -D_GNU_SOURCE -Iuapi -Ilib/include
+override LDFLAGS += -pthread
+ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	      -fno-omit-frame-pointer
+
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-8s%s\n' "$1" "$2")
+
+user-targets :=
+unit-tests :=
+check-targets :=
+install-files :=
+install-links :=
+install-targets :=
+uninstall-targets :=
+
+-include lib/Makefile.inc
+-include tools/Makefile.inc
+-include tests/unit/Makefile.inc
+
+compile = $(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $1 -MMD -MP -c -o $@ $<
+
+$(O)/%.o: %.c
+	$(call say,CC,$@)
+	$(call compile)
+
+$(O)/pic/%.o: %.c
+	$(call say,CC,$@)
+	$(call compile,-fPIC)
+
+$(O)/asan/%.o: %.c
+	$(call say,CC,$@)
+	$(call compile,$(ASAN_FLAGS))
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+.PHONY: all user module install uninstall unit-tests clean distclean help
+
+all: user	## library and tools, then the module of the running kernel
+	$(Q)$(MAKE) --no-print-directory module
+
+user: host-deps	## library and tools
+	$(Q)$(if $(strip $(user-targets)),$(MAKE) --no-print-directory $(user-targets),:)
+
+unit-tests: $(unit-tests)	## build the unit test programs
+
+# One line that says what to install, in place of pages of compiler errors.
+pkg-deps := libdrm:libdrm-dev libpci:libpci-dev libprotobuf-c:libprotobuf-c-dev
+.PHONY: host-deps
+host-deps:
+	$(Q)command -v $(PKG_CONFIG) >/dev/null || \
+		{ echo "error: install pkgconf" >&2; exit 1; }; \
+	missing=; for dep in $(pkg-deps); do \
+		$(PKG_CONFIG) --exists $${dep%%:*} || missing="$$missing $${dep#*:}"; \
+	done; [ -z "$$missing" ] || \
+		{ echo "error: library headers are missing, install:$$missing" >&2; exit 1; }
+
+# The kernel's build system writes beside the sources, so every kernel gets a
+# folder of links to them (M= with MO= is not in 6.12).
+# $(call build-module,FOLDER,KDIR,OUTPUT)
+define build-module
+	$(Q)mkdir -p $1 $(dir $3)
+	$(Q)find $1 -xtype l -delete
+	$(Q)find driver -type d -exec mkdir -p $1/{} \;
+	$(Q)find driver -type f \( -name '*.[ch]' -o -name Kbuild -o -name Makefile -o -name '*.sh' \) \
+		-exec sh -c 'for f; do [ -e "$1/$$f" ] || ln -sr "$$f" "$1/$$f"; done' sh {} +
+	$(Q)ln -sfnr uapi $1/uapi && ln -sfr Kbuild $1/Kbuild
+	+$(Q)$(MAKE) --no-print-directory -C $2 M=$(CURDIR)/$1 W=1 modules
+	$(Q)cmp -s $1/driver/aci.ko $3 || cp $1/driver/aci.ko $3
+endef
+
+module:	## aci.ko for the kernel in KDIR
+	$(Q)[ -e "$(KDIR)/Makefile" ] || { \
+		echo "error: no kernel headers at $(KDIR): install linux-headers-$$(uname -r) or set KDIR" >&2; \
+		exit 1; }
+	$(call build-module,build/obj-host,$(KDIR),build/host/aci.ko)
+
+# The same in the test root, for one of its kernels.
+.PHONY: module-in-root
+module-in-root:
+	$(call build-module,build/obj-$(KERNEL),/src/build/kernels/$(KERNEL)/headers,build/$(KERNEL)/aci.ko)
+
+install: $(install-targets)	## into DESTDIR, below PREFIX; aci.ko if it was built
+	$(Q)for entry in $(install-files); do \
+		source=$${entry%%:*} rest=$${entry#*:}; \
+		mode=$${rest#*:}; [ "$$mode" != "$$rest" ] || mode=644; \
+		$(INSTALL) -D -m "$$mode" "$$source" "$(DESTDIR)$${rest%%:*}" || exit; \
+	done
+	$(Q)for entry in $(install-links); do \
+		mkdir -p "$$(dirname "$(DESTDIR)$${entry#*:}")" && \
+		ln -sfn "$${entry%%:*}" "$(DESTDIR)$${entry#*:}" || exit; \
+	done
+	$(Q)[ ! -e build/host/aci.ko ] || \
+		$(INSTALL) -D -m 644 build/host/aci.ko "$(DESTDIR)$(moduledir)/aci.ko"
+	$(Q)[ -n "$(DESTDIR)" ] || { ldconfig && depmod; } 2>/dev/null || :
+
+uninstall: $(uninstall-targets)	## remove what install put there
+	$(Q)for entry in $(install-files) $(install-links); do \
+		rest=$${entry#*:}; rm -f "$(DESTDIR)$${rest%%:*}"; \
+	done
+	$(Q)rm -f "$(DESTDIR)$(moduledir)/aci.ko"
+
+# --- everything below runs in the test root and its virtual machines ---------
+
+in-root := tests/vm/in-root
+jobs := -j$(shell nproc)
+
+.PHONY: vm-root vm-check user-vm module-vm check check-mutants demo shell
+
+vm-root:	## Debian 13 root and kernel for the virtual machines
+	$(Q)tests/vm/setup root $(KERNEL)
+
+user-vm:	## library and tools in the test root, in build/user
+	$(Q)tests/vm/setup root
+	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 user unit-tests
+
+module-vm:	## aci.ko in the test root, for each of KERNELS
+	$(Q)tests/vm/setup root $(KERNELS)
+	$(Q)for kernel in $(KERNELS); do \
+		$(in-root) make $(jobs) --no-print-directory KERNEL=$$kernel module-in-root || exit; \
+	done
+
+check:	## all tests; closes with "N passed, N failed, N skipped"
+	$(Q)tests/vm/setup root $(KERNELS) check kselftest
+	$(Q)$(MAKE) --no-print-directory user-vm module-vm
+	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 check-targets
+	$(Q)tests/vm/check $(SUITES)
+
+.PHONY: check-targets
+check-targets: $(check-targets)
+
+check-mutants:	## plant bugs: each must fail a named test
+	$(Q)if [ -x tests/mutants/run ]; then tests/mutants/run; \
+	else echo "no mutants are defined yet"; fi
+
+demo:	## everything at work in a virtual machine, from nothing
+	$(Q)tests/vm/setup root $(KERNEL)
+	$(Q)$(MAKE) --no-print-directory user-vm module-vm KERNELS=$(KERNEL)
+	$(Q)tests/demo/run
+
+shell:	## a shell in a virtual machine [CARDS=n KERNEL=backports]
+	$(Q)$(MAKE) --no-print-directory user-vm module-vm KERNELS=$(KERNEL)
+	$(Q)tests/vm/boot --kernel $(KERNEL) --cards $(CARDS) --interactive
+
+clean:	## remove what was built, keep the test root and its kernels
+	$(Q)rm -rf build/host build/user build/obj-* build/stable build/backports build/run
+
+distclean:	## remove build/
+	$(Q)rm -rf build 2>/dev/null || unshare --map-root-user --map-auto rm -rf build
+
+help:	## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
