@@ -2,7 +2,7 @@
 #
 # The kernel module, the library and the tools; "make help" lists the targets.
 #
-# lib, tools and tests/unit each bring a Makefile.inc, which is included here
+# lib, tools and the folders of tests each bring a Makefile.inc, which is included here
 # and appends to:
 #
 #	user-targets		files that "make user" builds, below $(O)
@@ -70,9 +70,7 @@ install-links :=
 install-targets :=
 uninstall-targets :=
 
--include lib/Makefile.inc
--include tools/Makefile.inc
--include tests/unit/Makefile.inc
+-include lib/Makefile.inc tools/Makefile.inc $(wildcard tests/*/Makefile.inc)
 
 compile = $(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $1 -MMD -MP -c -o $@ $<
 
@@ -113,6 +111,7 @@ host-deps:
 
 # The kernel's build system writes beside the sources, so every kernel gets a
 # folder of links to them (M= with MO= is not in 6.12).
+# O= would mean the kernel's output there.
 # $(call build-module,FOLDER,KDIR,OUTPUT)
 define build-module
 	$(Q)mkdir -p $1 $(dir $3)
@@ -121,7 +120,7 @@ define build-module
 	$(Q)find driver -type f \( -name '*.[ch]' -o -name Kbuild -o -name Makefile -o -name '*.sh' \) \
 		-exec sh -c 'for f; do [ -e "$1/$$f" ] || ln -sr "$$f" "$1/$$f"; done' sh {} +
 	$(Q)ln -sfnr uapi $1/uapi && ln -sfr Kbuild $1/Kbuild
-	+$(Q)$(MAKE) --no-print-directory -C $2 M=$(CURDIR)/$1 W=1 modules
+	+$(Q)MAKEFLAGS='$(filter-out O=%,$(MAKEFLAGS))' $(MAKE) --no-print-directory -C $2 M=$(CURDIR)/$1 W=1 modules
 	$(Q)cmp -s $1/driver/aci.ko $3 || cp $1/driver/aci.ko $3
 endef
 
@@ -134,7 +133,7 @@ module:	## aci.ko for the kernel in KDIR
 # The same in the test root, for one of its kernels.
 .PHONY: module-in-root
 module-in-root:
-	$(call build-module,build/obj-$(KERNEL),/src/build/kernels/$(KERNEL)/headers,build/$(KERNEL)/aci.ko)
+	$(call build-module,build/obj-$(KERNEL),/usr/src/linux-headers-$(shell cat build/kernels/$(KERNEL)/release 2>/dev/null),build/$(KERNEL)/aci.ko)
 
 install: $(install-targets)	## into DESTDIR, below PREFIX; aci.ko if it was built
 	$(Q)for entry in $(install-files); do \
