@@ -191,7 +191,10 @@ def main():
     if not results:
         print("error: no suite ran", file=sys.stderr)
         failed = 1
-    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    summary = f"{passed} passed, {failed} failed, {skipped} skipped"
+    with open(os.path.join(TOP, "build/run/summary"), "w", encoding="utf-8") as out:
+        print(summary, file=out)
+    print(summary, flush=True)
     return 1 if failed else 0
 
 
