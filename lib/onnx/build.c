@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Graph operations for handlers: each returns the new tensor, or 0 once the
+ * node has failed, so that expressions need one check at their end.
+ */
+#include <errno.h>
+
+#include <aci/aci_tcs.h>
+
+#include "../error.h"
+#include "onnx.h"
+
+static uint32_t made(struct onnx_node *node, int error, uint32_t tensor)
+{
+	return error ? onnx_fail(node, error, "%s", accel_last_error()) : tensor;
+}
+
+bool onnx_shape_of(struct onnx_node *node, uint32_t tensor, struct onnx_shape *shape)
+{
+	int err;
+
+	if (node->error)
+		return false;
+	err = accel_graph_get_tensor(node->graph, tensor, &shape->type, &shape->rank, shape->dim);
+	made(node, err, tensor);
+	return !err;
+}
+
+uint32_t onnx_scalar(struct onnx_node *node, float value)
+{
+	uint64_t dim[1] = { 0 };
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_add_constant(node->graph, NULL, ACCEL_F32, 0, dim, &value, &out), out);
+}
+
+uint32_t onnx_vector(struct onnx_node *node, const float *values, uint64_t count)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_add_constant(node->graph, NULL, ACCEL_F32, 1, &count, values, &out), out);
+}
+
+uint32_t onnx_unary(struct onnx_node *node, uint32_t function, float alpha, float beta, uint32_t in)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_unary(node->graph, function, alpha, beta, in, &out), out);
+}
+
+uint32_t onnx_linear(struct onnx_node *node, float alpha, float beta, uint32_t in)
+{
+	return onnx_unary(node, ACI_TCS_UNARY_LINEAR, alpha, beta, in);
+}
+
+uint32_t onnx_binary(struct onnx_node *node, uint32_t function, uint32_t in0, uint32_t in1)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_binary(node->graph, function, in0, in1, &out), out);
+}
+
+uint32_t onnx_add(struct onnx_node *node, uint32_t in0, uint32_t in1)
+{
+	return onnx_binary(node, ACI_TCS_BINARY_ADD, in0, in1);
+}
+
+uint32_t onnx_sub(struct onnx_node *node, uint32_t in0, uint32_t in1)
+{
+	return onnx_binary(node, ACI_TCS_BINARY_SUB, in0, in1);
+}
+
+uint32_t onnx_mul(struct onnx_node *node, uint32_t in0, uint32_t in1)
+{
+	return onnx_binary(node, ACI_TCS_BINARY_MUL, in0, in1);
+}
+
+uint32_t onnx_div(struct onnx_node *node, uint32_t in0, uint32_t in1)
+{
+	return onnx_binary(node, ACI_TCS_BINARY_DIV, in0, in1);
+}
+
+uint32_t onnx_softmax(struct onnx_node *node, uint32_t axis, uint32_t in)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_softmax(node->graph, axis, in, &out), out);
+}
+
+uint32_t onnx_matmul(struct onnx_node *node, uint32_t a, uint32_t b, uint32_t bias)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_matmul(node->graph, ACI_TCS_UNARY_IDENTITY, a, b, bias, &out), out);
+}
+
+uint32_t onnx_conv(struct onnx_node *node, const struct accel_window *window, uint32_t in, uint32_t weights,
+		   uint32_t bias)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_conv(node->graph, ACI_TCS_UNARY_IDENTITY, window, in, weights, bias, &out),
+		    out);
+}
+
+uint32_t onnx_pool(struct onnx_node *node, uint32_t opcode, const struct accel_window *window, uint32_t in)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_pool(node->graph, opcode, window, in, &out), out);
+}
+
+uint32_t onnx_convert(struct onnx_node *node, enum accel_type type, uint32_t in)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_convert(node->graph, type, in, &out), out);
+}
+
+uint32_t onnx_reshape(struct onnx_node *node, uint32_t in, uint32_t rank, const uint64_t *dim)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_reshape(node->graph, in, rank, dim, &out), out);
+}
+
+uint32_t onnx_transpose(struct onnx_node *node, uint32_t in, const uint32_t *permutation)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_transpose(node->graph, in, permutation, &out), out);
+}
+
+uint32_t onnx_broadcast(struct onnx_node *node, uint32_t in, uint32_t rank, const uint64_t *dim)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_broadcast(node->graph, in, rank, dim, &out), out);
+}
+
+uint32_t onnx_slice(struct onnx_node *node, uint32_t in, const uint64_t *begin, const uint64_t *dim,
+		    const int64_t *step)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_slice(node->graph, in, begin, dim, step, &out), out);
+}
+
+/* [begin, begin + length) of one axis; the caller has checked that it is inside. */
+uint32_t onnx_slice_axis(struct onnx_node *node, uint32_t in, uint32_t axis, uint64_t begin, uint64_t length)
+{
+	uint64_t first[ACCEL_RANK_MAX] = { 0 };
+	int64_t step[ACCEL_RANK_MAX];
+	struct onnx_shape shape;
+
+	if (!onnx_shape_of(node, in, &shape))
+		return 0;
+	for (uint32_t i = 0; i < shape.rank; i++)
+		step[i] = 1;
+	first[axis] = begin;
+	shape.dim[axis] = length;
+	return onnx_slice(node, in, first, shape.dim, step);
+}
+
+uint32_t onnx_concat(struct onnx_node *node, uint32_t axis, const uint32_t *in, uint32_t count)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_concat(node->graph, axis, in, count, &out), out);
+}
+
+/* Product of the dimensions [begin, end); 1 if there are none. Cannot overflow: the tensor exists. */
+uint64_t onnx_product(const struct onnx_shape *shape, uint32_t begin, uint32_t end)
+{
+	uint64_t product = 1;
+
+	for (uint32_t i = begin; i < end; i++)
+		product *= shape->dim[i];
+	return product;
+}

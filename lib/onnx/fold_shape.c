@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+/* Cutting, joining and reshaping of small constants. */
+#include <errno.h>
+#include <string.h>
+
+#include "handlers.h"
+
+/* The same elements in another shape. */
+static int output_reshaped(struct onnx_node *node, const struct onnx_constant *in, const struct onnx_shape *shape)
+{
+	struct onnx_constant *out;
+	void *data;
+
+	out = onnx_constant_new(node->import, shape, &data);
+	if (out && out->count != in->count)
+		onnx_fail(node, -EINVAL, "the number of elements changes");
+	else if (out && out->count)
+		memcpy(data, in->data, out->count * accel_type_bytes(shape->type));
+	return onnx_output_constant(node, 0, out);
+}
+
+int onnx_fold_reshape(struct onnx_node *node)
+{
+	const struct onnx_constant *in = onnx_input_constant(node, 0);
+	int64_t wanted[ACCEL_RANK_MAX];
+	struct onnx_shape shape;
+	size_t rank;
+
+	if (!in || !onnx_input_ints(node, 1, ACCEL_RANK_MAX, wanted, &rank))
+		return node->error;
+	shape = in->shape;
+	if (!onnx_reshape_dims(node, &in->shape, in->count, wanted, rank, shape.dim))
+		return node->error;
+	shape.rank = rank;
+	return output_reshaped(node, in, &shape);
+}
+
+int onnx_fold_squeeze(struct onnx_node *node)
+{
+	const struct onnx_constant *in = onnx_input_constant(node, 0);
+	struct onnx_shape shape;
+
+	if (!in)
+		return node->error;
+	shape = in->shape;
+	return onnx_squeeze_shape(node, &shape) ? output_reshaped(node, in, &shape) : node->error;
+}
+
+int onnx_fold_unsqueeze(struct onnx_node *node)
+{
+	const struct onnx_constant *in = onnx_input_constant(node, 0);
+	struct onnx_shape shape;
+
+	if (!in)
+		return node->error;
+	shape = in->shape;
+	return onnx_unsqueeze_shape(node, &shape) ? output_reshaped(node, in, &shape) : node->error;
+}
+
+static bool concat_shape(struct onnx_node *node, struct onnx_shape *shape, uint32_t *axis)
+{
+	const struct onnx_constant *part = onnx_input_constant(node, 0);
+
+	if (!part)
+		return false;
+	*shape = part->shape;
+	if (!onnx_axis(node, onnx_attr_int(node, "axis", 0), shape->rank, axis))
+		return false;
+	for (size_t i = 1; i < node->proto->n_input; i++) {
+		part = onnx_input_constant(node, i);
+		if (!part)
+			return false;
+		for (uint32_t k = 0; k < shape->rank; k++)
+			if (part->shape.rank != shape->rank || part->shape.type != shape->type ||
+			    (k != *axis && part->shape.dim[k] != shape->dim[k])) {
+				onnx_fail(node, -EINVAL, "input %zu does not fit the others", i);
+				return false;
+			}
+		shape->dim[*axis] += part->shape.dim[*axis];	/* at most FOLD_MAX of each node.c input */
+	}
+	return true;
+}
+
+int onnx_fold_concat(struct onnx_node *node)
+{
+	struct onnx_constant *out;
+	struct onnx_shape shape;
+	uint64_t inner, offset = 0;
+	uint32_t axis;
+	void *data;
+
+	if (!concat_shape(node, &shape, &axis))
+		return node->error;
+	out = onnx_constant_new(node->import, &shape, &data);
+	inner = onnx_product(&shape, axis + 1, shape.rank) * accel_type_bytes(shape.type);
+	for (size_t i = 0; out && out->count && i < node->proto->n_input; i++) {
+		const struct onnx_constant *part = onnx_input_constant(node, i);
+		uint64_t run = part->shape.dim[axis] * inner;
+
+		for (uint64_t row = 0; row < onnx_product(&shape, 0, axis); row++)
+			memcpy((uint8_t *)data + row * shape.dim[axis] * inner + offset,
+			       (const uint8_t *)part->data + row * run, run);
+		offset += run;
+	}
+	return onnx_output_constant(node, 0, out);
+}
+
+int onnx_fold_gather(struct onnx_node *node)
+{
+	const struct onnx_constant *in = onnx_input_constant(node, 0), *indices = onnx_input_constant(node, 1);
+	int64_t axis_attr = onnx_attr_int(node, "axis", 0);
+	struct onnx_constant *out;
+	struct onnx_shape shape;
+	uint64_t inner;
+	uint32_t axis;
+	void *data;
+
+	if (!in || !indices || !onnx_axis(node, axis_attr, in->shape.rank, &axis) ||
+	    !onnx_gather_shape(node, &in->shape, &indices->shape, axis, &shape))
+		return node->error;
+	out = onnx_constant_new(node->import, &shape, &data);
+	inner = onnx_product(&in->shape, axis + 1, in->shape.rank) * accel_type_bytes(shape.type);
+	for (uint64_t i = 0; out && out->count && i < onnx_product(&in->shape, 0, axis) * indices->count; i++) {
+		int64_t at = onnx_constant_int(indices, i % indices->count);
+		uint64_t length = in->shape.dim[axis];
+
+		at = at < 0 ? at + (int64_t)length : at;
+		if (at < 0 || (uint64_t)at >= length) {
+			onnx_fail(node, -EINVAL, "an index is outside of the axis");
+			break;
+		}
+		memcpy((uint8_t *)data + i * inner,
+		       (const uint8_t *)in->data + (i / indices->count * length + at) * inner, inner);
+	}
+	return onnx_output_constant(node, 0, out);
+}
+
+int onnx_fold_slice(struct onnx_node *node)
+{
+	const struct onnx_constant *in = onnx_input_constant(node, 0);
+	struct onnx_range ranges[ACCEL_RANK_MAX];
+	struct onnx_constant *out;
+	struct onnx_shape shape;
+	void *data;
+
+	if (!in || !onnx_slice_ranges(node, &in->shape, ranges))
+		return node->error;
+	shape = in->shape;
+	for (uint32_t i = 0; i < shape.rank; i++)
+		shape.dim[i] = ranges[i].length;
+	out = onnx_constant_new(node->import, &shape, &data);
+	for (uint64_t i = 0; out && i < out->count; i++) {
+		uint64_t rest = i, from = 0, stride = 1;
+
+		for (uint32_t k = shape.rank; k-- > 0; stride *= in->shape.dim[k]) {
+			from += (ranges[k].begin + rest % shape.dim[k] * ranges[k].step) * stride;
+			rest /= shape.dim[k];
+		}
+		onnx_data_set(data, shape.type, i, onnx_constant_get(in, from));
+	}
+	return onnx_output_constant(node, 0, out);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the operator table refers to: build functions add graph operations, fold
+ * functions compute small constants at load time. No state, no locks.
+ */
+#ifndef LIB_ONNX_HANDLERS_H
+#define LIB_ONNX_HANDLERS_H
+
+#include "onnx.h"
+
+/* onnx_operator.function of handlers that serve several operators */
+enum {
+	HANDLER_SOFTMAX, HANDLER_LOG_SOFTMAX,
+};
+
+enum {
+	HANDLER_REDUCE_MEAN, HANDLER_REDUCE_SUM, HANDLER_REDUCE_MAX, HANDLER_REDUCE_MIN, HANDLER_REDUCE_L1,
+	HANDLER_REDUCE_L2, HANDLER_REDUCE_SUM_SQUARE, HANDLER_REDUCE_LOG_SUM, HANDLER_REDUCE_LOG_SUM_EXP,
+};
+
+/** struct onnx_range - elements that Slice takes of an axis */
+struct onnx_range {
+	uint64_t begin;
+	uint64_t length;
+	int64_t step;
+};
+
+/* elementwise.c */
+int onnx_build_unary(struct onnx_node *node);
+int onnx_build_leaky_relu(struct onnx_node *node);
+int onnx_build_elu(struct onnx_node *node);
+int onnx_build_selu(struct onnx_node *node);
+int onnx_build_celu(struct onnx_node *node);
+int onnx_build_prelu(struct onnx_node *node);
+int onnx_build_clip(struct onnx_node *node);
+int onnx_build_hard_sigmoid(struct onnx_node *node);
+int onnx_build_hard_swish(struct onnx_node *node);
+int onnx_build_softplus(struct onnx_node *node);
+int onnx_build_softsign(struct onnx_node *node);
+int onnx_build_mish(struct onnx_node *node);
+int onnx_build_gelu(struct onnx_node *node);
+int onnx_build_binary(struct onnx_node *node);
+int onnx_build_pow(struct onnx_node *node);
+int onnx_build_chain(struct onnx_node *node);
+int onnx_build_mean(struct onnx_node *node);
+int onnx_build_cast(struct onnx_node *node);
+int onnx_build_cast_like(struct onnx_node *node);
+
+/* matrix.c */
+int onnx_build_matmul(struct onnx_node *node);
+int onnx_build_matmul_integer(struct onnx_node *node);
+int onnx_build_gemm(struct onnx_node *node);
+int onnx_build_conv(struct onnx_node *node);
+int onnx_build_conv_integer(struct onnx_node *node);
+
+/* pool.c, reduce.c */
+int onnx_build_max_pool(struct onnx_node *node);
+int onnx_build_average_pool(struct onnx_node *node);
+int onnx_build_global_pool(struct onnx_node *node);
+int onnx_build_reduce(struct onnx_node *node);
+
+/* norm.c, quantize.c */
+int onnx_build_softmax(struct onnx_node *node);
+int onnx_build_softmax_flat(struct onnx_node *node);
+int onnx_build_batch_norm(struct onnx_node *node);
+int onnx_build_instance_norm(struct onnx_node *node);
+int onnx_build_layer_norm(struct onnx_node *node);
+int onnx_build_group_norm(struct onnx_node *node);
+int onnx_build_lrn(struct onnx_node *node);
+int onnx_build_quantize(struct onnx_node *node);
+int onnx_build_dequantize(struct onnx_node *node);
+
+/* shape.c */
+int onnx_build_identity(struct onnx_node *node);
+int onnx_build_dropout(struct onnx_node *node);
+int onnx_build_flatten(struct onnx_node *node);
+int onnx_build_reshape(struct onnx_node *node);
+int onnx_build_squeeze(struct onnx_node *node);
+int onnx_build_unsqueeze(struct onnx_node *node);
+int onnx_build_transpose(struct onnx_node *node);
+int onnx_build_expand(struct onnx_node *node);
+int onnx_build_tile(struct onnx_node *node);
+int onnx_build_depth_to_space(struct onnx_node *node);
+int onnx_build_space_to_depth(struct onnx_node *node);
+bool onnx_reshape_dims(struct onnx_node *node, const struct onnx_shape *in, uint64_t in_count,
+		       const int64_t *wanted, size_t rank, uint64_t *dim);
+bool onnx_squeeze_shape(struct onnx_node *node, struct onnx_shape *shape);
+bool onnx_unsqueeze_shape(struct onnx_node *node, struct onnx_shape *shape);
+
+/* slice.c */
+int onnx_build_slice(struct onnx_node *node);
+int onnx_build_split(struct onnx_node *node);
+int onnx_build_concat(struct onnx_node *node);
+int onnx_build_gather(struct onnx_node *node);
+bool onnx_slice_ranges(struct onnx_node *node, const struct onnx_shape *shape, struct onnx_range *ranges);
+bool onnx_gather_shape(struct onnx_node *node, const struct onnx_shape *in, const struct onnx_shape *indices,
+		       uint32_t axis, struct onnx_shape *out);
+
+/* known.c: results that are known at load time */
+int onnx_build_constant(struct onnx_node *node);
+int onnx_build_constant_of_shape(struct onnx_node *node);
+int onnx_build_shape(struct onnx_node *node);
+int onnx_build_size(struct onnx_node *node);
+
+/* fold.c, fold_shape.c: arithmetic on small constants */
+int onnx_fold_binary(struct onnx_node *node);
+int onnx_fold_unary(struct onnx_node *node);
+int onnx_fold_where(struct onnx_node *node);
+int onnx_fold_range(struct onnx_node *node);
+int onnx_fold_reduce_prod(struct onnx_node *node);
+int onnx_fold_cast(struct onnx_node *node);
+int onnx_fold_cast_like(struct onnx_node *node);
+int onnx_fold_concat(struct onnx_node *node);
+int onnx_fold_gather(struct onnx_node *node);
+int onnx_fold_slice(struct onnx_node *node);
+int onnx_fold_reshape(struct onnx_node *node);
+int onnx_fold_squeeze(struct onnx_node *node);
+int onnx_fold_unsqueeze(struct onnx_node *node);
+
+enum { FOLD_EQUAL = 256 };	/* behind the ACI_TCS_BINARY_* */
+
+/** struct onnx_number - an element of any type: integers in @i, float32 in @r */
+struct onnx_number {
+	int64_t i;
+	double r;
+};
+
+struct onnx_number onnx_constant_get(const struct onnx_constant *constant, uint64_t index);
+void onnx_data_set(void *data, enum accel_type type, uint64_t index, struct onnx_number number);
+
+#endif
