@@ -156,9 +156,9 @@ int onnx_constant_decode(struct onnx_import *import, const Onnx__TensorProto *pr
 {
 	struct onnx_constant *constant;
 	struct onnx_shape shape;
-	const void *data;
-	uint64_t count;
-	uint32_t wide;
+	const void *data = NULL;
+	uint64_t count = 0;
+	uint32_t wide = 0;
 	void *copy;
 	int err;
 

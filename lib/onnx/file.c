@@ -64,28 +64,28 @@ static int read_file(const char *path, uint8_t **data, size_t *bytes)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		err = -errno;
-		return error_set(err, "%s: %s", path, strerror(-err));
+		return error_set(err, "%s", strerror(-err));
 	}
 	err = fstat(fd, &stat) ? -errno : 0;
 	if (err)
-		error_set(err, "%s: %s", path, strerror(-err));
+		error_set(err, "%s", strerror(-err));
 	else if (!S_ISREG(stat.st_mode))
-		err = error_set(-EINVAL, "%s: not a regular file", path);
+		err = error_set(-EINVAL, "not a regular file");
 	else if (stat.st_size == 0)
-		err = error_set(-EINVAL, "%s: the file is empty", path);
+		err = error_set(-EINVAL, "the file is empty");
 	else if ((uint64_t)stat.st_size > FILE_BYTES_MAX)
-		err = error_set(-EFBIG, "%s: larger than 2 GiB", path);
+		err = error_set(-EFBIG, "larger than 2 GiB");
 	if (err)
 		goto out;
 	*bytes = stat.st_size;
 	*data = malloc(*bytes);
 	if (!*data) {
-		err = error_set(-ENOMEM, "%s: no memory for %zu bytes", path, *bytes);
+		err = error_set(-ENOMEM, "no memory for %zu bytes", *bytes);
 		goto out;
 	}
 	err = read_all(fd, *data, *bytes);
 	if (err) {
-		error_set(err, "%s: %s", path, strerror(-err));
+		error_set(err, "%s", strerror(-err));
 		free(*data);
 	}
 out:
@@ -97,8 +97,8 @@ int onnx_file_load(const char *path, Onnx__ModelProto **model)
 {
 	ProtobufCAllocator allocator = { .alloc = budget_alloc, .free = budget_free };
 	struct budget budget;
-	uint8_t *data;
-	size_t bytes;
+	uint8_t *data = NULL;
+	size_t bytes = 0;
 	int err;
 
 	err = read_file(path, &data, &bytes);

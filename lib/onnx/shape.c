@@ -86,7 +86,7 @@ int onnx_build_reshape(struct onnx_node *node)
 }
 
 /* Axes of Squeeze and Unsqueeze as a mask: an attribute before opset 13. @given: there are any. */
-bool onnx_squeeze_axes(struct onnx_node *node, uint32_t rank, uint32_t *mask, bool *given)
+static bool squeeze_axes(struct onnx_node *node, uint32_t rank, uint32_t *mask, bool *given)
 {
 	int64_t axes[ACCEL_RANK_MAX];
 	uint32_t index;
@@ -110,7 +110,7 @@ bool onnx_squeeze_shape(struct onnx_node *node, struct onnx_shape *shape)
 	uint32_t mask, rank = 0;
 	bool given;
 
-	if (!onnx_squeeze_axes(node, shape->rank, &mask, &given))
+	if (!squeeze_axes(node, shape->rank, &mask, &given))
 		return false;
 	for (uint32_t i = 0; i < shape->rank; i++) {
 		bool drop = given ? mask & 1u << i : shape->dim[i] == 1;
@@ -144,7 +144,7 @@ bool onnx_unsqueeze_shape(struct onnx_node *node, struct onnx_shape *shape)
 	rank = old.rank + count;
 	if (rank > ACCEL_RANK_MAX)
 		onnx_fail(node, -ENOTSUP, "the result has more than %d dimensions", ACCEL_RANK_MAX);
-	if (node->error || !onnx_squeeze_axes(node, rank, &mask, &given))
+	if (node->error || !squeeze_axes(node, rank, &mask, &given))
 		return false;
 	for (uint32_t i = 0; i < rank; i++)
 		shape->dim[i] = mask & 1u << i ? 1 : old.dim[from++];

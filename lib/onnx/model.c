@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+/* accel_model_load_onnx(): inputs, nodes in their order, outputs, compilation. */
+#include <errno.h>
+#include <string.h>
+
+#include "../context.h"
+#include "../error.h"
+#include "onnx.h"
+
+static int read_opset(struct onnx_import *import)
+{
+	const Onnx__ModelProto *model = import->model;
+
+	for (size_t i = 0; i < model->n_opset_import; i++) {
+		const Onnx__OperatorSetIdProto *set = model->opset_import[i];
+
+		if (set->domain && *set->domain && strcmp(set->domain, "ai.onnx"))
+			continue;
+		if (import->opset && import->opset != set->version)
+			return error_set(-EINVAL, "opset_import names two versions of ONNX's own operators");
+		import->opset = set->version;
+	}
+	if (!import->opset)
+		return error_set(-EINVAL, "opset_import does not name a version of ONNX's own operators");
+	if (import->opset < ONNX_OPSET_MIN || import->opset > ONNX_OPSET_MAX)
+		return error_set(-ENOTSUP, "opset %lld; %d to %d are supported", (long long)import->opset,
+				 ONNX_OPSET_MIN, ONNX_OPSET_MAX);
+	return 0;
+}
+
+static int add_initializers(struct onnx_import *import)
+{
+	const Onnx__GraphProto *graph = import->model->graph;
+	struct onnx_value *value;
+	int err;
+
+	if (graph->n_sparse_initializer)
+		return error_set(-ENOTSUP, "sparse initializers are not supported");
+	for (size_t i = 0; i < graph->n_initializer; i++) {
+		const Onnx__TensorProto *tensor = graph->initializer[i];
+
+		if (!tensor->name || !*tensor->name)
+			return error_set(-EINVAL, "initializer %zu has no name", i);
+		err = onnx_value_add(import, tensor->name, &value);
+		if (err == -EEXIST)
+			return error_set(-EINVAL, "initializer %zu '%s' has the name of another one", i,
+					 tensor->name);
+		if (err)
+			return err;
+		value->initializer = tensor;
+	}
+	return 0;
+}
+
+/* A symbolic first dimension is the batch; elsewhere its value cannot be known. */
+static int input_dimension(struct onnx_import *import, const Onnx__ValueInfoProto *info, uint32_t index,
+			   uint64_t *size)
+{
+	const Onnx__TensorShapeProto__Dimension *dim = info->type->tensor_type->shape->dim[index];
+	const char *symbol = "?";
+
+	if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE) {
+		if (dim->dim_value > 0) {
+			*size = dim->dim_value;
+			return 0;
+		}
+		/* Some exporters write 0 or -1 for what is not fixed. */
+		if (index)
+			return error_set(-EINVAL, "input '%s': dimension %u is %lld", info->name, index,
+					 (long long)dim->dim_value);
+	} else if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM) {
+		symbol = dim->dim_param;
+	}
+	if (index)
+		return error_set(-ENOTSUP, "input '%s': dimension %u ('%s') is not fixed; only the first may be",
+				 info->name, index, symbol);
+	*size = import->batch;
+	return 0;
+}
+
+static int input_shape(struct onnx_import *import, const Onnx__ValueInfoProto *info, struct onnx_shape *shape)
+{
+	const Onnx__TypeProto__Tensor *tensor;
+	uint64_t count;
+	int err = 0;
+
+	memset(shape, 0, sizeof(*shape));
+	if (!info->type || info->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
+		return error_set(-ENOTSUP, "input '%s' is not a tensor", info->name);
+	tensor = info->type->tensor_type;
+	if (onnx_type_from_proto(tensor->elem_type, &shape->type))
+		return error_set(-ENOTSUP, "input '%s': element type %s is not supported", info->name,
+				 onnx_type_name(tensor->elem_type));
+	if (!tensor->shape)
+		return error_set(-ENOTSUP, "input '%s' has no shape", info->name);
+	if (tensor->shape->n_dim > ACCEL_RANK_MAX)
+		return error_set(-ENOTSUP, "input '%s' has %zu dimensions, at most %d are supported", info->name,
+				 tensor->shape->n_dim, ACCEL_RANK_MAX);
+	shape->rank = tensor->shape->n_dim;
+	for (uint32_t i = 0; i < shape->rank && !err; i++)
+		err = input_dimension(import, info, i, &shape->dim[i]);
+	if (!err && onnx_shape_count(shape, &count))
+		return error_set(-EINVAL, "input '%s': the product of its dimensions overflows", info->name);
+	return err;
+}
+
+/* Before IR version 4 initializers are inputs too: they are constants here. */
+static int add_input(struct onnx_import *import, size_t index)
+{
+	const Onnx__ValueInfoProto *info = import->model->graph->input[index];
+	struct onnx_value *value;
+	struct onnx_shape shape;
+	int err;
+
+	if (!info->name || !*info->name)
+		return error_set(-EINVAL, "input %zu has no name", index);
+	value = onnx_value_find(import, info->name);
+	if (value && value->initializer)
+		return 0;
+	if (value)
+		return error_set(-EINVAL, "input %zu '%s' has the name of another one", index, info->name);
+	err = input_shape(import, info, &shape);
+	if (!err)
+		err = onnx_value_add(import, info->name, &value);
+	if (err)
+		return err;
+	err = accel_graph_add_input(import->graph, info->name, shape.type, shape.rank, shape.dim, &value->tensor);
+	return err ? error_prefix(err, "input '%s': ", info->name) : 0;
+}
+
+static int add_output(struct onnx_import *import, size_t index)
+{
+	const Onnx__ValueInfoProto *info = import->model->graph->output[index];
+	struct onnx_value *value;
+	uint32_t tensor;
+	int err;
+
+	if (!info->name || !*info->name)
+		return error_set(-EINVAL, "output %zu has no name", index);
+	value = onnx_value_find(import, info->name);
+	if (!value)
+		return error_set(-EINVAL, "output %zu '%s' is defined nowhere", index, info->name);
+	err = onnx_value_tensor(import, value, &tensor);
+	if (!err)
+		err = accel_graph_add_output(import->graph, info->name, tensor);
+	return err ? error_prefix(err, "output '%s': ", info->name) : 0;
+}
+
+static int build_graph(struct onnx_import *import)
+{
+	const Onnx__GraphProto *graph = import->model->graph;
+	int err;
+
+	if (!graph)
+		return error_set(-EINVAL, "the file holds no graph");
+	if (!graph->n_output)
+		return error_set(-EINVAL, "the graph has no output");
+	err = read_opset(import);
+	if (!err)
+		err = add_initializers(import);
+	for (size_t i = 0; i < graph->n_input && !err; i++)
+		err = add_input(import, i);
+	for (size_t i = 0; i < graph->n_node && !err; i++)
+		err = onnx_node_import(import, i);
+	for (size_t i = 0; i < graph->n_output && !err; i++)
+		err = add_output(import, i);
+	return err;
+}
+
+int accel_model_load_onnx(struct accel_context *context, const char *path,
+			  const struct accel_onnx_options *options, struct accel_model **model)
+{
+	struct onnx_import import = { .batch = options && options->batch ? options->batch : 1 };
+	Onnx__ModelProto *proto = NULL;
+	int err;
+
+	if (!context || !path || !model)
+		return error_set(-EINVAL, "context, path or model is NULL");
+	err = accel_graph_create(context->device, &import.graph);
+	if (err)
+		return err;
+	err = onnx_file_load(path, &proto);
+	if (!err) {
+		import.model = proto;
+		err = build_graph(&import);
+	}
+	if (err)
+		error_prefix(err, "%s: ", path);
+	else
+		err = accel_model_compile(import.graph, context, model);
+	onnx_values_free(&import);
+	onnx_constants_free(&import);
+	onnx_file_free(proto);
+	accel_graph_destroy(import.graph);
+	return err;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of ONNX operators: what the importer takes, what "accelctl
+ * operators" lists and which of ONNX's test cases run. No code, no locks.
+ *
+ *	X(name, since, until, types, constants, function, build, fold)
+ *
+ * name, since, until: operator and the opset versions that the row serves
+ * types: of the first input
+ * constants: bit i: input i must be known when the model is loaded
+ * function: for build and fold, where they serve several operators
+ * build: adds it to the graph; NULL: it is only computed on constants
+ * fold: computes it when the model is loaded, if all inputs are known and small
+ */
+#ifndef LIB_ONNX_OPERATORS_H
+#define LIB_ONNX_OPERATORS_H
+
+#define ONNX_FLOATS_INTS	(ONNX_F32 | ONNX_I32)
+#define ONNX_LAST		ONNX_OPSET_MAX
+
+#define ONNX_OPERATOR_TABLE(X) \
+	/* elementwise */ \
+	X("Abs", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ABS, onnx_build_unary, NULL) \
+	X("Add", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_ADD, onnx_build_binary, onnx_fold_binary) \
+	X("Cast", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_cast, onnx_fold_cast) \
+	X("CastLike", 15, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_cast_like, onnx_fold_cast_like) \
+	X("Ceil", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_CEIL, onnx_build_unary, onnx_fold_unary) \
+	X("Celu", 12, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_celu, NULL) \
+	X("Clip", 7, ONNX_LAST, ONNX_F32, 0x6, 0, onnx_build_clip, NULL) \
+	X("DequantizeLinear", 10, ONNX_LAST, ONNX_I8 | ONNX_U8 | ONNX_I32, 0, 0, onnx_build_dequantize, NULL) \
+	X("Div", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_DIV, onnx_build_binary, onnx_fold_binary) \
+	X("Elu", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_elu, NULL) \
+	X("Equal", 7, ONNX_LAST, ONNX_ANY, 0x3, FOLD_EQUAL, NULL, onnx_fold_binary) \
+	X("Erf", 9, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ERF, onnx_build_unary, NULL) \
+	X("Exp", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_EXP, onnx_build_unary, NULL) \
+	X("Floor", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_FLOOR, onnx_build_unary, onnx_fold_unary) \
+	X("Gelu", 20, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_gelu, NULL) \
+	X("HardSigmoid", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_hard_sigmoid, NULL) \
+	X("HardSwish", 14, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_hard_swish, NULL) \
+	X("LeakyRelu", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_leaky_relu, NULL) \
+	X("Log", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_LOG, onnx_build_unary, NULL) \
+	X("Max", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_MAX, onnx_build_chain, NULL) \
+	X("Mean", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_mean, NULL) \
+	X("Min", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_MIN, onnx_build_chain, NULL) \
+	X("Mish", 18, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_mish, NULL) \
+	X("Mul", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_MUL, onnx_build_binary, onnx_fold_binary) \
+	X("Neg", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_NEG, onnx_build_unary, onnx_fold_unary) \
+	X("PRelu", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_prelu, NULL) \
+	X("Pow", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_pow, NULL) \
+	X("QuantizeLinear", 10, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_quantize, NULL) \
+	X("Reciprocal", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_RECIPROCAL, onnx_build_unary, NULL) \
+	X("Relu", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_RELU, onnx_build_unary, NULL) \
+	X("Round", 11, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ROUND, onnx_build_unary, NULL) \
+	X("Selu", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_selu, NULL) \
+	X("Sigmoid", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_SIGMOID, onnx_build_unary, NULL) \
+	X("Softplus", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_softplus, NULL) \
+	X("Softsign", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_softsign, NULL) \
+	X("Sqrt", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_SQRT, onnx_build_unary, onnx_fold_unary) \
+	X("Sub", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_SUB, onnx_build_binary, onnx_fold_binary) \
+	X("Sum", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_BINARY_ADD, onnx_build_chain, NULL) \
+	X("Tanh", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_TANH, onnx_build_unary, NULL) \
+	X("Where", 9, ONNX_LAST, ONNX_BOOL, 0x7, 0, NULL, onnx_fold_where) \
+	/* matrices and convolutions */ \
+	X("Conv", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_conv, NULL) \
+	X("ConvInteger", 10, ONNX_LAST, ONNX_I8, 0xc, 0, onnx_build_conv_integer, NULL) \
+	X("Gemm", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_gemm, NULL) \
+	X("MatMul", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_matmul, NULL) \
+	X("MatMulInteger", 10, ONNX_LAST, ONNX_I8, 0xc, 0, onnx_build_matmul_integer, NULL) \
+	/* pooling and reductions */ \
+	X("AveragePool", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_average_pool, NULL) \
+	X("GlobalAveragePool", 7, ONNX_LAST, ONNX_F32, 0, ONNX_REDUCE_MEAN, onnx_build_global_pool, NULL) \
+	X("GlobalMaxPool", 7, ONNX_LAST, ONNX_F32, 0, ONNX_REDUCE_MAX, onnx_build_global_pool, NULL) \
+	X("MaxPool", 7, ONNX_LAST, ONNX_F32 | ONNX_I8, 0, 0, onnx_build_max_pool, NULL) \
+	X("ReduceL1", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_L1, onnx_build_reduce, NULL) \
+	X("ReduceL2", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_L2, onnx_build_reduce, NULL) \
+	X("ReduceLogSum", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_LOG_SUM, onnx_build_reduce, NULL) \
+	X("ReduceLogSumExp", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_LOG_SUM_EXP, onnx_build_reduce, NULL) \
+	X("ReduceMax", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_MAX, onnx_build_reduce, NULL) \
+	X("ReduceMean", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_MEAN, onnx_build_reduce, NULL) \
+	X("ReduceMin", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_MIN, onnx_build_reduce, NULL) \
+	X("ReduceProd", 7, ONNX_LAST, ONNX_ANY, 0x3, 0, NULL, onnx_fold_reduce_prod) \
+	X("ReduceSum", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_SUM, onnx_build_reduce, NULL) \
+	X("ReduceSumSquare", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_SUM_SQUARE, onnx_build_reduce, NULL) \
+	/* normalisation */ \
+	X("BatchNormalization", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_batch_norm, NULL) \
+	X("GroupNormalization", 18, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_group_norm, NULL) \
+	X("InstanceNormalization", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_instance_norm, NULL) \
+	X("LRN", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_lrn, NULL) \
+	X("LayerNormalization", 17, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_layer_norm, NULL) \
+	X("LogSoftmax", 7, 12, ONNX_F32, 0, HANDLER_LOG_SOFTMAX, onnx_build_softmax_flat, NULL) \
+	X("LogSoftmax", 13, ONNX_LAST, ONNX_F32, 0, HANDLER_LOG_SOFTMAX, onnx_build_softmax, NULL) \
+	X("Softmax", 7, 12, ONNX_F32, 0, HANDLER_SOFTMAX, onnx_build_softmax_flat, NULL) \
+	X("Softmax", 13, ONNX_LAST, ONNX_F32, 0, HANDLER_SOFTMAX, onnx_build_softmax, NULL) \
+	/* shapes */ \
+	X("Concat", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_concat, onnx_fold_concat) \
+	X("Constant", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_constant, NULL) \
+	X("ConstantOfShape", 9, ONNX_LAST, ONNX_ANY, 0x1, 0, onnx_build_constant_of_shape, NULL) \
+	X("DepthToSpace", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_depth_to_space, NULL) \
+	X("Dropout", 7, ONNX_LAST, ONNX_ANY, 0x4, 0, onnx_build_dropout, NULL) \
+	X("Expand", 8, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_expand, NULL) \
+	X("Flatten", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_flatten, NULL) \
+	X("Gather", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_gather, onnx_fold_gather) \
+	X("Identity", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_identity, NULL) \
+	X("Range", 11, ONNX_LAST, ONNX_ANY, 0x7, 0, NULL, onnx_fold_range) \
+	X("Reshape", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_reshape, onnx_fold_reshape) \
+	X("Shape", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_shape, NULL) \
+	X("Size", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_size, NULL) \
+	X("Slice", 7, ONNX_LAST, ONNX_ANY, 0x1e, 0, onnx_build_slice, onnx_fold_slice) \
+	X("SpaceToDepth", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_space_to_depth, NULL) \
+	X("Split", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_split, NULL) \
+	X("Squeeze", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_squeeze, onnx_fold_squeeze) \
+	X("Tile", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_tile, NULL) \
+	X("Transpose", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_transpose, NULL) \
+	X("Unsqueeze", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_unsqueeze, onnx_fold_unsqueeze)
+
+#endif
