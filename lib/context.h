@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A context (address space) and its buffers.
+ *
+ * Locking: context->lock covers the address allocator and the count of users.
+ * A buffer is constant after creation, but for its CPU mapping.
+ */
+#ifndef LIB_CONTEXT_H
+#define LIB_CONTEXT_H
+
+#include <pthread.h>
+
+#include "device.h"
+#include "va.h"
+
+struct accel_context {
+	struct accel_device *device;
+	uint32_t vm_id;
+	pthread_mutex_t lock;
+	struct va_space va;
+	unsigned int users;		/* buffers, streams and events */
+};
+
+struct accel_buffer {
+	struct accel_context *context;
+	struct transport_bo *bo;
+	uint64_t bytes;			/* as asked for */
+	uint64_t address;
+	/*
+	 * Where uploads write: the same as address, or for READONLY buffers a
+	 * second, writable mapping that no program is given.
+	 */
+	uint64_t upload_address;
+	enum accel_placement placement;
+	uint32_t flags;
+	pthread_mutex_t map_lock;
+	void *map;
+};
+
+static inline struct transport *context_transport(const struct accel_context *context)
+{
+	return context->device->transport;
+}
+
+void context_get(struct accel_context *context);
+void context_put(struct accel_context *context);
+
+/** buffer_check_range() - [offset, offset + bytes) inside the buffer, else -EINVAL with text */
+int buffer_check_range(const struct accel_buffer *buffer, uint64_t offset, uint64_t bytes);
+
+#endif

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+/* Events: points in streams. An event keeps its stream's memory, not its queue. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "stream.h"
+
+/* Locking: event->lock covers stream and point; it is a leaf. */
+struct accel_event {
+	struct accel_context *context;
+	pthread_mutex_t lock;
+	struct accel_stream *stream;	/* NULL: never recorded */
+	uint64_t point;
+};
+
+int accel_event_create(struct accel_context *context, struct accel_event **out)
+{
+	struct accel_event *event;
+
+	if (!context || !out)
+		return error_set(-EINVAL, "context and event must not be NULL");
+	*out = NULL;
+	event = calloc(1, sizeof(*event));
+	if (!event)
+		return error_set(-ENOMEM, "out of memory");
+	event->context = context;
+	pthread_mutex_init(&event->lock, NULL);
+	context_get(context);
+	*out = event;
+	return 0;
+}
+
+void accel_event_destroy(struct accel_event *event)
+{
+	struct accel_context *context;
+
+	if (!event)
+		return;
+	context = event->context;
+	stream_unref(event->stream);
+	pthread_mutex_destroy(&event->lock);
+	free(event);
+	context_put(context);
+}
+
+/* The stream, referenced. -EINVAL: never recorded. */
+static int event_get(struct accel_event *event, struct accel_stream **stream, uint64_t *point)
+{
+	pthread_mutex_lock(&event->lock);
+	*stream = event->stream;
+	*point = event->point;
+	if (*stream)
+		stream_ref(*stream);
+	pthread_mutex_unlock(&event->lock);
+	return *stream ? 0 : error_set(-EINVAL, "the event was never recorded");
+}
+
+int accel_stream_record(struct accel_stream *stream, struct accel_event *event)
+{
+	struct accel_stream *before;
+	uint64_t point;
+	int ret;
+
+	if (!stream || !event)
+		return error_set(-EINVAL, "stream and event must not be NULL");
+	if (stream->context != event->context)
+		return error_set(-EINVAL, "stream and event are not of the same context");
+	pthread_mutex_lock(&stream->lock);
+	ret = stream->error ? stream_fail_text(stream) : stream_flush(stream);
+	point = stream->submitted;
+	pthread_mutex_unlock(&stream->lock);
+	if (ret)
+		return ret;
+	stream_ref(stream);
+	pthread_mutex_lock(&event->lock);
+	before = event->stream;
+	event->stream = stream;
+	event->point = point;
+	pthread_mutex_unlock(&event->lock);
+	stream_unref(before);
+	return 0;
+}
+
+int accel_event_wait(struct accel_event *event, uint64_t timeout_ns)
+{
+	struct accel_stream *stream;
+	uint64_t point;
+	int ret;
+
+	if (!event)
+		return error_set(-EINVAL, "event must not be NULL");
+	ret = event_get(event, &stream, &point);
+	if (ret)
+		return ret;
+	ret = stream_wait(stream, point, timeout_ns);
+	stream_unref(stream);
+	return ret;
+}
+
+/* Arm @fd for the event, or count it up at once if there is nothing to wait for. */
+static int event_arm_fd(struct accel_stream *stream, uint64_t point, int fd)
+{
+	uint64_t one = 1;
+	int ret;
+
+	if (point && stream_pin(stream)) {
+		ret = stream_ops(stream)->queue_notify_fd(stream->queue, point, fd);
+		stream_unpin(stream);
+		return ret;
+	}
+	return write(fd, &one, sizeof(one)) == sizeof(one) ? 0 : error_set(-errno, "eventfd: %s", strerror(errno));
+}
+
+int accel_event_get_fd(struct accel_event *event, int *out)
+{
+	struct accel_stream *stream;
+	uint64_t point;
+	int fd, ret;
+
+	if (!event || !out)
+		return error_set(-EINVAL, "event and fd must not be NULL");
+	*out = -1;
+	ret = event_get(event, &stream, &point);
+	if (ret)
+		return ret;
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret = fd < 0 ? error_set(-errno, "eventfd: %s", strerror(errno)) : event_arm_fd(stream, point, fd);
+	stream_unref(stream);
+	if (ret) {
+		if (fd >= 0)
+			close(fd);
+		return ret;
+	}
+	*out = fd;
+	return 0;
+}
+
+int accel_stream_wait_event(struct accel_stream *stream, struct accel_event *event)
+{
+	struct aci_desc nop = { .opcode = ACI_OP_NOP };
+	struct transport_wait wait;
+	struct accel_stream *other;
+	uint64_t point;
+	int ret;
+
+	if (!stream || !event)
+		return error_set(-EINVAL, "stream and event must not be NULL");
+	if (stream->context != event->context)
+		return error_set(-EINVAL, "stream and event are not of the same context");
+	ret = event_get(event, &other, &point);
+	if (ret)
+		return ret;
+	/* A stream is in order; and of a destroyed one nothing runs any more. */
+	if (other == stream || !point || !stream_pin(other)) {
+		stream_unref(other);
+		return 0;
+	}
+	wait = (struct transport_wait) { .queue = other->queue, .point = point };
+	pthread_mutex_lock(&stream->lock);
+	/* What is in the batch must not wait, so it goes first. The wait is a job of its own. */
+	ret = stream->error ? stream_fail_text(stream) : stream_flush(stream);
+	if (!ret)
+		ret = stream_submit(stream, &nop, 1, &wait, 1);
+	pthread_mutex_unlock(&stream->lock);
+	stream_unpin(other);
+	stream_unref(other);
+	return ret;
+}

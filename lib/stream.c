@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: MIT
+/* Streams: life, jobs, and how they end. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "stream.h"
+
+#define RING_ENTRIES_DEFAULT	256u
+#define RING_ENTRIES_MIN	64u
+
+/* --- References ---------------------------------------------------------------------------------- */
+
+void stream_ref(struct accel_stream *stream)
+{
+	__atomic_fetch_add(&stream->refs, 1, __ATOMIC_RELAXED);
+}
+
+void stream_unref(struct accel_stream *stream)
+{
+	if (!stream || __atomic_sub_fetch(&stream->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	pthread_mutex_destroy(&stream->lock);
+	pthread_cond_destroy(&stream->unpinned);
+	free(stream);
+}
+
+static void stream_pin_locked(struct accel_stream *stream)
+{
+	stream->pins++;
+}
+
+static void stream_unpin_locked(struct accel_stream *stream)
+{
+	if (!--stream->pins)
+		pthread_cond_broadcast(&stream->unpinned);
+}
+
+bool stream_pin(struct accel_stream *stream)
+{
+	bool open;
+
+	pthread_mutex_lock(&stream->lock);
+	open = !stream->closed;
+	if (open)
+		stream_pin_locked(stream);
+	pthread_mutex_unlock(&stream->lock);
+	return open;
+}
+
+void stream_unpin(struct accel_stream *stream)
+{
+	pthread_mutex_lock(&stream->lock);
+	stream_unpin_locked(stream);
+	pthread_mutex_unlock(&stream->lock);
+}
+
+/* --- How jobs end ----------------------------------------------------------------------------------- */
+
+int stream_fail_text(struct accel_stream *stream)
+{
+	const char *name = stream->context->device->info.name;
+
+	if (!stream->status)
+		return error_set(stream->error, "%s: the stream failed: %s", name, strerror(-stream->error));
+	if (stream->status == ACI_STATUS_PAGE_FAULT)
+		return error_set(stream->error, "%s: the stream failed at its descriptor %" PRIu64
+				 ": %s (address 0x%" PRIx64 ")", name, stream->error_index,
+				 accel_status_text(stream->status), stream->error_info);
+	if (stream->status >= ACI_STATUS_PROG_HEADER)
+		return error_set(stream->error, "%s: the stream failed at its descriptor %" PRIu64
+				 ": %s (operation %u)", name, stream->error_index,
+				 accel_status_text(stream->status), (uint32_t)stream->error_info);
+	return error_set(stream->error, "%s: the stream failed at its descriptor %" PRIu64 ": %s", name,
+			 stream->error_index, accel_status_text(stream->status));
+}
+
+static void stream_fail(struct accel_stream *stream, int error, uint32_t status, uint64_t index, uint64_t info)
+{
+	if (stream->error)
+		return;
+	stream->error = error;
+	stream->status = status;
+	stream->error_index = index;
+	stream->error_info = info;
+}
+
+/* A fence does not tell how its job ended: the queue does. */
+static void stream_check(struct accel_stream *stream)
+{
+	struct drm_aci_query_queue state;
+	int ret, error;
+
+	if (stream->error || stream->closed)
+		return;
+	ret = stream_ops(stream)->queue_query(stream->queue, &state);
+	if (ret) {
+		stream_fail(stream, ret, 0, 0, 0);
+		return;
+	}
+	if (!state.error_count && !(state.flags & (DRM_ACI_QUEUE_BANNED | DRM_ACI_QUEUE_GUILTY |
+						   DRM_ACI_QUEUE_INNOCENT)))
+		return;
+	error = error_from_status(state.error);
+	if (!error)
+		error = state.flags & DRM_ACI_QUEUE_GUILTY ? -ETIMEDOUT : -ECANCELED;
+	stream_fail(stream, error, state.error, state.error ? state.error_index : state.completed,
+		    state.error_info);
+}
+
+static void job_free(struct stream_job *job)
+{
+	struct stream_download *download;
+
+	while ((download = STAILQ_FIRST(&job->downloads))) {
+		STAILQ_REMOVE_HEAD(&job->downloads, link);
+		free(download);
+	}
+	free(job);
+}
+
+static void job_finish_downloads(struct stream_job *job)
+{
+	struct stream_download *download;
+
+	STAILQ_FOREACH(download, &job->downloads, link)
+		memcpy(download->dst, download->src, download->bytes);
+}
+
+/* All jobs up to @point have ended. */
+static void stream_settle(struct accel_stream *stream, uint64_t point)
+{
+	struct stream_job *job = TAILQ_FIRST(&stream->jobs);
+
+	if (!job || job->point > point)
+		return;
+	stream_check(stream);
+	while ((job = TAILQ_FIRST(&stream->jobs)) && job->point <= point) {
+		TAILQ_REMOVE(&stream->jobs, job, link);
+		/* A failed job's end lies behind the descriptor that failed; later ones were never run. */
+		if (!stream->error || job->end <= stream->error_index) {
+			job_finish_downloads(job);
+			stream->good = job->point;
+		}
+		stream->settled = job->point;
+		staging_release(&stream->staging, job->staging_head);
+		job_free(job);
+	}
+}
+
+/* The lock is given up while waiting. */
+static int stream_wait_locked(struct accel_stream *stream, uint64_t point, uint64_t deadline_ns)
+{
+	int ret;
+
+	if (point <= stream->settled || stream->closed)
+		return 0;
+	stream_pin_locked(stream);
+	pthread_mutex_unlock(&stream->lock);
+	ret = stream_ops(stream)->queue_wait(stream->queue, point, deadline_ns);
+	pthread_mutex_lock(&stream->lock);
+	stream_unpin_locked(stream);
+	if (ret == -ETIME)
+		return error_set(-ETIME, "the work did not end in the time given");
+	if (ret && ret != -ENODEV)
+		return ret;
+	if (ret)
+		stream_fail(stream, ret, 0, 0, 0);
+	if (!stream->closed)
+		stream_settle(stream, point);
+	return 0;
+}
+
+static int stream_result(struct accel_stream *stream, uint64_t point)
+{
+	if (point <= stream->good)
+		return 0;
+	if (stream->error)
+		return stream_fail_text(stream);
+	if (stream->closed)
+		return error_set(-ECANCELED, "the stream was destroyed before the work ended");
+	return 0;
+}
+
+int stream_wait(struct accel_stream *stream, uint64_t point, uint64_t timeout_ns)
+{
+	int ret;
+
+	pthread_mutex_lock(&stream->lock);
+	ret = stream_wait_locked(stream, point, deadline_after(timeout_ns));
+	if (!ret)
+		ret = stream_result(stream, point);
+	pthread_mutex_unlock(&stream->lock);
+	return ret;
+}
+
+/* --- Submission --------------------------------------------------------------------------------------- */
+
+/* Wait for the oldest job. Return: -EBUSY: there is none. */
+static int stream_wait_oldest(struct accel_stream *stream)
+{
+	struct stream_job *job = TAILQ_FIRST(&stream->jobs);
+
+	if (!job)
+		return error_set(-EBUSY, "the queue takes no job although none is pending");
+	return stream_wait_locked(stream, job->point, DEADLINE_NEVER);
+}
+
+int stream_submit(struct accel_stream *stream, const struct aci_desc *descs, uint32_t count,
+		  const struct transport_wait *waits, uint32_t wait_count)
+{
+	struct stream_job *job = calloc(1, sizeof(*job));
+	int ret;
+
+	if (!job)
+		return error_set(-ENOMEM, "out of memory");
+	do {
+		ret = stream->error ? stream_fail_text(stream) :
+		      stream_ops(stream)->queue_submit(stream->queue, descs, count, waits, wait_count);
+		if (ret == -EAGAIN) {
+			ret = stream_wait_oldest(stream);
+			ret = ret ? ret : -EAGAIN;
+		}
+	} while (ret == -EAGAIN);
+	if (ret) {
+		free(job);
+		if (!stream->error && ret == -ECANCELED)
+			stream_check(stream);
+		if (ret != -ENOMEM)
+			stream_fail(stream, ret, 0, stream->submitted_descs, 0);
+		return stream->error ? stream_fail_text(stream) : ret;
+	}
+	stream->submitted_descs += count;
+	job->point = ++stream->submitted;
+	job->end = stream->submitted_descs;
+	job->staging_head = stream->staging.head;
+	STAILQ_INIT(&job->downloads);
+	TAILQ_INSERT_TAIL(&stream->jobs, job, link);
+	return 0;
+}
+
+int stream_flush(struct accel_stream *stream)
+{
+	int ret;
+
+	if (!stream->batch_count)
+		return 0;
+	ret = stream_submit(stream, stream->batch, stream->batch_count, NULL, 0);
+	if (ret)
+		return ret;
+	stream->batch_count = 0;
+	STAILQ_CONCAT(&TAILQ_LAST(&stream->jobs, stream_jobs)->downloads, &stream->downloads);
+	return 0;
+}
+
+int stream_reserve(struct accel_stream *stream)
+{
+	if (stream->error)
+		return stream_fail_text(stream);
+	return stream->batch_count < stream->batch_max ? 0 : stream_flush(stream);
+}
+
+void stream_append(struct accel_stream *stream, const struct aci_desc *desc)
+{
+	stream->batch[stream->batch_count++] = *desc;
+}
+
+int stream_stage(struct accel_stream *stream, uint64_t bytes, struct staging_chunk *chunk)
+{
+	int ret;
+
+	while ((ret = staging_alloc(&stream->staging, stream->context, bytes, chunk)) == -EAGAIN) {
+		ret = stream_flush(stream);
+		if (!ret)
+			ret = stream_wait_oldest(stream);
+		if (!ret && stream->error)
+			ret = stream_fail_text(stream);
+		if (ret)
+			return ret;
+	}
+	return ret;
+}
+
+/* --- Create and destroy ----------------------------------------------------------------------------------- */
+
+static int stream_check_options(const struct accel_device *device, const struct accel_stream_options *options,
+				struct transport_queue_options *queue)
+{
+	uint32_t entries = options->ring_entries ? options->ring_entries : RING_ENTRIES_DEFAULT;
+
+	if (options->engine != ACCEL_ENGINE_COPY && options->engine != ACCEL_ENGINE_COMPUTE)
+		return error_set(-EINVAL, "unknown engine class %d", (int)options->engine);
+	if (options->priority < ACCEL_PRIORITY_LOW || options->priority > ACCEL_PRIORITY_HIGH)
+		return error_set(-EINVAL, "unknown priority %d", (int)options->priority);
+	if (options->timeout_ms > 600000)
+		return error_set(-EINVAL, "a job's time limit is 600000 ms at most");
+	if (entries < RING_ENTRIES_MIN || entries & (entries - 1))
+		return error_set(-EINVAL, "ring_entries must be a power of two, %u or more", RING_ENTRIES_MIN);
+	if (options->ring_entries && entries > device->facts.ring_entries_max)
+		return error_set(-EINVAL, "ring_entries: the card takes %u at most",
+				 device->facts.ring_entries_max);
+	if (entries > device->facts.ring_entries_max)
+		entries = device->facts.ring_entries_max;
+	if (!device->opcodes[options->engine])
+		return error_set(-ENOTSUP, "%s has no %s engine", device->info.name,
+				 options->engine == ACCEL_ENGINE_COPY ? "copy" : "compute");
+	queue->engine_class = options->engine == ACCEL_ENGINE_COPY ? ACI_ENGINE_CLASS_COPY
+								    : ACI_ENGINE_CLASS_COMPUTE;
+	queue->priority = options->priority;
+	/* A card with fewer levels has the lowest ones. */
+	if (device->facts.priorities && queue->priority >= device->facts.priorities)
+		queue->priority = device->facts.priorities - 1;
+	queue->ring_entries = entries;
+	queue->timeout_ms = options->timeout_ms;
+	return 0;
+}
+
+int accel_stream_create(struct accel_context *context, const struct accel_stream_options *options,
+			struct accel_stream **out)
+{
+	static const struct accel_stream_options defaults = {
+		.engine = ACCEL_ENGINE_COMPUTE, .priority = ACCEL_PRIORITY_NORMAL,
+	};
+	struct transport_queue_options queue = { 0 };
+	struct accel_stream *stream;
+	int ret;
+
+	if (!context || !out)
+		return error_set(-EINVAL, "context and stream must not be NULL");
+	*out = NULL;
+	if (!options)
+		options = &defaults;
+	ret = stream_check_options(context->device, options, &queue);
+	if (ret)
+		return ret;
+	stream = calloc(1, sizeof(*stream));
+	if (!stream)
+		return error_set(-ENOMEM, "out of memory");
+	queue.vm_id = context->vm_id;
+	ret = context_transport(context)->ops->queue_create(context_transport(context), &queue, &stream->queue);
+	if (ret) {
+		free(stream);
+		return ret;
+	}
+	stream->context = context;
+	stream->opcodes = context->device->opcodes[options->engine];
+	stream->batch_max = queue.ring_entries < STREAM_BATCH_MAX ? queue.ring_entries : STREAM_BATCH_MAX;
+	stream->refs = 1;
+	pthread_mutex_init(&stream->lock, NULL);
+	pthread_cond_init(&stream->unpinned, NULL);
+	TAILQ_INIT(&stream->jobs);
+	STAILQ_INIT(&stream->downloads);
+	context_get(context);
+	*out = stream;
+	return 0;
+}
+
+/* What has ended by now keeps its result; what has not is cancelled. */
+static void stream_settle_ended(struct accel_stream *stream)
+{
+	struct stream_job *job;
+
+	while ((job = TAILQ_FIRST(&stream->jobs)) &&
+	       !stream_ops(stream)->queue_wait(stream->queue, job->point, 0))
+		stream_settle(stream, job->point);
+}
+
+static void stream_drop_work(struct accel_stream *stream)
+{
+	struct stream_download *download;
+	struct stream_job *job;
+
+	while ((job = TAILQ_FIRST(&stream->jobs))) {
+		TAILQ_REMOVE(&stream->jobs, job, link);
+		job_free(job);
+	}
+	while ((download = STAILQ_FIRST(&stream->downloads))) {
+		STAILQ_REMOVE_HEAD(&stream->downloads, link);
+		free(download);
+	}
+}
+
+void accel_stream_destroy(struct accel_stream *stream)
+{
+	const struct transport_ops *ops;
+	struct accel_context *context;
+
+	if (!stream)
+		return;
+	ops = stream_ops(stream);
+	context = stream->context;
+	pthread_mutex_lock(&stream->lock);
+	stream_settle_ended(stream);
+	stream->closed = true;
+	pthread_mutex_unlock(&stream->lock);
+	/* Waiters return now, and must be out before the queue goes. */
+	ops->queue_cancel(stream->queue);
+	pthread_mutex_lock(&stream->lock);
+	while (stream->pins)
+		pthread_cond_wait(&stream->unpinned, &stream->lock);
+	stream_drop_work(stream);
+	ops->queue_free(stream->queue);
+	stream->queue = NULL;
+	pthread_mutex_unlock(&stream->lock);
+	staging_fini(&stream->staging);
+	stream_unref(stream);
+	context_put(context);
+}
+
+/* --- Calls --------------------------------------------------------------------------------------------------- */
+
+int accel_stream_flush(struct accel_stream *stream)
+{
+	int ret;
+
+	if (!stream)
+		return error_set(-EINVAL, "stream must not be NULL");
+	pthread_mutex_lock(&stream->lock);
+	ret = stream->error ? stream_fail_text(stream) : stream_flush(stream);
+	pthread_mutex_unlock(&stream->lock);
+	return ret;
+}
+
+int accel_stream_synchronize(struct accel_stream *stream, uint64_t timeout_ns)
+{
+	uint64_t point;
+	int ret;
+
+	if (!stream)
+		return error_set(-EINVAL, "stream must not be NULL");
+	pthread_mutex_lock(&stream->lock);
+	ret = stream_flush(stream);
+	point = stream->submitted;
+	if (!ret)
+		ret = stream_wait_locked(stream, point, deadline_after(timeout_ns));
+	if (!ret)
+		ret = stream->error ? stream_fail_text(stream) : 0;
+	pthread_mutex_unlock(&stream->lock);
+	return ret;
+}
+
+int accel_stream_get_stats(struct accel_stream *stream, struct accel_stream_stats *stats)
+{
+	struct drm_aci_query_queue state;
+	int ret;
+
+	if (!stream || !stats)
+		return error_set(-EINVAL, "stream and stats must not be NULL");
+	ret = stream_ops(stream)->queue_query(stream->queue, &state);
+	if (ret)
+		return ret;
+	*stats = (struct accel_stream_stats) {
+		.jobs_completed = state.jobs_completed,
+		.descriptors_completed = state.completed,
+		.macs = state.macs,
+		.bytes = state.bytes,
+		.active_ns = state.active_ns,
+		.error = state.error,
+		.error_count = state.error_count,
+		.error_index = state.error_index,
+		.error_info = state.error_info,
+	};
+	return 0;
+}

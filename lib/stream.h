@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Streams: commands are gathered in a batch, a batch becomes a job, and what
+ * belongs to a job (staging memory, downloads) is settled when it has ended.
+ *
+ * Locking: one thread gives commands; any thread may wait by an event and so
+ * settle jobs. stream->lock covers everything; it is given up while waiting.
+ * A thread that uses the queue without the lock is counted in "pins", which
+ * the end of the stream waits for. Only one stream's lock is held at a time.
+ */
+#ifndef LIB_STREAM_H
+#define LIB_STREAM_H
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+#include "context.h"
+#include "staging.h"
+
+#define STREAM_BATCH_MAX	64u
+
+struct stream_download {
+	STAILQ_ENTRY(stream_download) link;
+	void *dst;
+	const void *src;
+	uint64_t bytes;
+};
+
+STAILQ_HEAD(stream_downloads, stream_download);
+
+struct stream_job {
+	TAILQ_ENTRY(stream_job) link;
+	uint64_t point;
+	uint64_t end;			/* count of descriptors up to its last */
+	uint64_t staging_head;
+	struct stream_downloads downloads;
+};
+
+TAILQ_HEAD(stream_jobs, stream_job);
+
+struct accel_stream {
+	struct accel_context *context;
+	struct transport_queue *queue;	/* NULL once destroyed */
+	uint64_t opcodes;		/* what its engine class takes */
+	unsigned int refs;		/* atomic: the owner and events */
+
+	pthread_mutex_t lock;
+	pthread_cond_t unpinned;
+	unsigned int pins;
+	bool closed;
+
+	struct aci_desc batch[STREAM_BATCH_MAX];
+	uint32_t batch_count;
+	uint32_t batch_max;
+	struct stream_downloads downloads;	/* of the batch */
+	struct staging staging;
+
+	struct stream_jobs jobs;		/* submitted, not settled */
+	uint64_t submitted;			/* point of the last job */
+	uint64_t submitted_descs;
+	uint64_t settled;			/* all points up to it have ended */
+	uint64_t good;				/* all points up to it ended well */
+
+	int error;				/* how the stream failed; 0: it did not */
+	uint32_t status;			/* ACI_STATUS_* of it, 0: none */
+	uint64_t error_index;
+	uint64_t error_info;
+};
+
+static inline const struct transport_ops *stream_ops(const struct accel_stream *stream)
+{
+	return context_transport(stream->context)->ops;
+}
+
+/* --- stream.c --- */
+void stream_ref(struct accel_stream *stream);
+void stream_unref(struct accel_stream *stream);
+/** stream_pin() - keep the queue for a moment. false: the stream is closed */
+bool stream_pin(struct accel_stream *stream);
+void stream_unpin(struct accel_stream *stream);
+/** stream_wait() - for the job at @point; the result is that job's */
+int stream_wait(struct accel_stream *stream, uint64_t point, uint64_t timeout_ns);
+
+/* --- stream.c, with stream->lock held --- */
+/** stream_reserve() - make room for one more descriptor in the batch. Fails as the stream failed. */
+int stream_reserve(struct accel_stream *stream);
+/** stream_append() - after stream_reserve() */
+void stream_append(struct accel_stream *stream, const struct aci_desc *desc);
+int stream_flush(struct accel_stream *stream);
+/** stream_submit() - one job, whatever is in the batch. Waits if too many are pending. */
+int stream_submit(struct accel_stream *stream, const struct aci_desc *descs, uint32_t count,
+		  const struct transport_wait *waits, uint32_t wait_count);
+/** stream_stage() - staging memory for the next command; call before stream_append(), after stream_reserve() */
+int stream_stage(struct accel_stream *stream, uint64_t bytes, struct staging_chunk *chunk);
+/** stream_fail_text() - sets the text. Return: stream->error */
+int stream_fail_text(struct accel_stream *stream);
+
+#endif
