@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The surroundings of a test: control channel of the virtual card, kernel log, small files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "aci_test.h"
+
+#define CTL_PORT	"/dev/virtio-ports/aci.ctl0"
+
+static int ctl_read_line(int fd, char *line, size_t bytes)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	size_t used = 0;
+	ssize_t got;
+
+	while (used + 1 < bytes) {
+		if (poll(&poll_fd, 1, (int)(aci_wait_ns() / 1000000)) != 1)
+			return -ETIME;
+		got = read(fd, line + used, 1);
+		if (got < 0)
+			return -errno;
+		if (!got)
+			return -ENOTCONN;
+		if (line[used] == '\n')
+			break;
+		used++;
+	}
+	line[used] = '\0';
+	return 0;
+}
+
+int card_ctl(const char *command, char *reply, size_t reply_bytes)
+{
+	char line[512];
+	int fd, err = 0;
+
+	fd = open(CTL_PORT, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (dprintf(fd, "%s\n", command) < 0)
+		err = -errno;
+	if (!err)
+		err = ctl_read_line(fd, line, sizeof(line));
+	close(fd);
+	if (err)
+		return err;
+	if (reply)
+		snprintf(reply, reply_bytes, "%s", line);
+	return strncmp(line, "ok", 2) ? -EINVAL : 0;
+}
+
+static void kmsg_write(const char *line)
+{
+	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dprintf(fd, "<6>%s", line);
+	close(fd);
+}
+
+void expect_begin(const char *test, unsigned int count, const char *regex)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "aci-expect-begin %s %u %s", test, count, regex);
+	kmsg_write(line);
+}
+
+void expect_end(const char *test)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "aci-expect-end %s", test);
+	kmsg_write(line);
+}
+
+ssize_t file_read(const char *path, char *text, size_t bytes)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	got = read(fd, text, bytes - 1);
+	if (got < 0)
+		got = -errno;
+	close(fd);
+	if (got < 0)
+		return got;
+	if (got && text[got - 1] == '\n')
+		got--;
+	text[got] = '\0';
+	return got;
+}
+
+int file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t put;
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	put = write(fd, text, strlen(text));
+	if (put < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
