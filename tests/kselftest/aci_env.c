@@ -10,6 +10,7 @@
 
 #define CTL_PORT	"/dev/virtio-ports/aci.ctl0"
 
+/* A reply is one line; all of it is read, or the next command would find the rest. */
 static int ctl_read_line(int fd, char *line, size_t bytes)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
@@ -19,22 +20,23 @@ static int ctl_read_line(int fd, char *line, size_t bytes)
 	while (used + 1 < bytes) {
 		if (poll(&poll_fd, 1, (int)(aci_wait_ns() / 1000000)) != 1)
 			return -ETIME;
-		got = read(fd, line + used, 1);
+		got = read(fd, line + used, bytes - 1 - used);
 		if (got < 0)
 			return -errno;
 		if (!got)
 			return -ENOTCONN;
-		if (line[used] == '\n')
-			break;
-		used++;
+		used += (size_t)got;
+		if (line[used - 1] == '\n') {
+			line[used - 1] = '\0';
+			return 0;
+		}
 	}
-	line[used] = '\0';
-	return 0;
+	return -EMSGSIZE;
 }
 
 int card_ctl(const char *command, char *reply, size_t reply_bytes)
 {
-	char line[512];
+	static char line[1 << 16];
 	int fd, err = 0;
 
 	fd = open(CTL_PORT, O_RDWR | O_CLOEXEC);
@@ -50,6 +52,24 @@ int card_ctl(const char *command, char *reply, size_t reply_bytes)
 	if (reply)
 		snprintf(reply, reply_bytes, "%s", line);
 	return strncmp(line, "ok", 2) ? -EINVAL : 0;
+}
+
+bool card_engine_busy(const char *engine_class)
+{
+	static char reply[1 << 16];
+	const char *at = reply;
+	char key[64];
+	int queue;
+
+	if (card_ctl("stats", reply, sizeof(reply)))
+		return false;
+	snprintf(key, sizeof(key), "{\"class\":\"%s\",\"index\":", engine_class);
+	while ((at = strstr(at, key))) {
+		at += strlen(key);
+		if (sscanf(at, "%*u,\"queue\":%d", &queue) == 1 && queue >= 0)
+			return true;
+	}
+	return false;
 }
 
 static void kmsg_write(const char *line)

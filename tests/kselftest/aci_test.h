@@ -10,6 +10,7 @@
 #ifndef ACI_TEST_H
 #define ACI_TEST_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,8 @@
 #include <aci/aci_status.h>
 
 #define ACI_TEST_PAGE		4096ull
+/* What the fence of a job says whose descriptor met an address without a mapping. */
+#define ACI_JOB_FAULT		(-EFAULT)
 #define KIB(n)			((__u64)(n) << 10)
 #define MIB(n)			((__u64)(n) << 20)
 #define USER_PTR(p)		((__u64)(uintptr_t)(p))
@@ -153,6 +156,8 @@ __u64 data_random(__u64 *state);
 
 /** card_ctl() - one command of the virtual card's control channel; @reply may be NULL */
 int card_ctl(const char *command, char *reply, size_t reply_bytes);
+/** card_engine_busy() - whether an engine of the class ("copy", "compute") runs a queue now */
+bool card_engine_busy(const char *engine_class);
 /** expect_begin() - announce @count kernel messages at warning level that match @regex */
 void expect_begin(const char *test, unsigned int count, const char *regex);
 void expect_end(const char *test);

@@ -70,7 +70,7 @@ static bool card_faults_at(FIXTURE_DATA(bind) *self, struct aci_desc desc, __u64
 	if (aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, queue, &state, sizeof(state)) ||
 	    aci_queue_destroy(self->ctx.fd, queue))
 		return false;
-	return err == -EFAULT && state.error == ACI_STATUS_PAGE_FAULT &&
+	return err == ACI_JOB_FAULT && state.error == ACI_STATUS_PAGE_FAULT &&
 	       (state.error_info & ~(ACI_TEST_PAGE - 1)) == va &&
 	       (state.flags & DRM_ACI_QUEUE_GUILTY);
 }
@@ -116,7 +116,7 @@ TEST_F(bind, unmapped_address_faults)
 
 TEST_F(bind, queue_works_after_fault)
 {
-	ASSERT_EQ(-EFAULT, card_sees(self, self->va, KIB(4), 0xaa));
+	ASSERT_EQ(ACI_JOB_FAULT, card_sees(self, self->va, KIB(4), 0xaa));
 	ASSERT_OK(bind_a(self, 0, self->va, KIB(4)));
 	EXPECT_EQ(1, card_sees(self, self->va, KIB(4), 0xaa));
 }
@@ -287,7 +287,7 @@ TEST_F(bind, unmap_under_running_job)
 	ASSERT_OK(aci_unbind(self->ctx.fd, self->ctx.vm, self->va, MIB(4)));
 	memset(self->map_a, 0x55, MIB(4));
 	err = aci_sync_result(self->ctx.fd, out, 0);
-	EXPECT_TRUE(err == 0 || err == -EFAULT);
+	EXPECT_TRUE(err == 0 || err == ACI_JOB_FAULT);
 	EXPECT_TRUE(data_is(self->map_a, MIB(4), 0x55));
 }
 
@@ -335,7 +335,7 @@ TEST_F(bind, vms_are_separate)
 	EXPECT_TRUE(data_is(self->map_b, KIB(64), 0x77));
 	EXPECT_TRUE(data_is(self->map_a, KIB(64), 0xaa));
 	desc = desc_fill(self->host.va, KIB(4), 0, 1);
-	EXPECT_EQ(-EFAULT, aci_run(self->ctx.fd, queue, &desc, 1));
+	EXPECT_EQ(ACI_JOB_FAULT, aci_run(self->ctx.fd, queue, &desc, 1));
 }
 
 TEST_F(bind, vm_destroy_busy_then_fine)

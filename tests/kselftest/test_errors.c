@@ -190,7 +190,7 @@ TEST_F(desc_error, ends_only_its_job)
 	EXPECT_GT(0, err);
 	EXPECT_NE(-ETIME, err);
 	if (variant->status == ACI_STATUS_PAGE_FAULT) {
-		EXPECT_EQ(-EFAULT, err);
+		EXPECT_EQ(ACI_JOB_FAULT, err);
 	}
 	EXPECT_OK(aci_sync_result(self->ctx.fd, outs[2], 0));
 	EXPECT_TRUE(data_is((char *)self->buf.map + KIB(32), KIB(8), 0x3c));

@@ -3,7 +3,6 @@
  * A job that hangs (the virtual card's "hang next") costs its own queue a job,
  * and nobody else anything.
  */
-#include <pthread.h>
 #include <signal.h>
 
 #include "aci_harness.h"
@@ -42,21 +41,15 @@ static int submit_hung(struct aci_ctx *ctx, __u32 *out)
 	return err ? err : aci_submit_out(ctx->fd, ctx->queue, &nop, 1, out);
 }
 
-/* The card has taken the hang: only then other jobs may come. */
-static int wait_started(struct aci_ctx *ctx)
+/* The card has taken the hung job: only then others may come. */
+static int wait_started(void)
 {
 	__u64 end = now_ns() + aci_wait_ns();
-	char reply[256];
-	int err;
 
-	do {
-		err = card_ctl("stats", reply, sizeof(reply));
-		if (err)
-			return err;
-		if (strstr(reply, "hung=1"))
-			return 0;
-	} while (now_ns() < end);
-	return -ETIME;
+	while (!card_engine_busy("copy"))
+		if (now_ns() > end)
+			return -ETIME;
+	return 0;
 }
 
 TEST_F(hang, job_times_out_and_says_why)
@@ -116,34 +109,69 @@ TEST_F(hang, jobs_behind_it_run)
 	expect_end("hang.jobs_behind");
 }
 
-TEST_F(hang, other_queue_goes_on_meanwhile)
+/* A queue of another engine class never meets the hung job, which stays until it is ended. */
+TEST_F(hang, other_class_goes_on_meanwhile)
+{
+	struct drm_aci_query_queue state;
+	struct drm_aci_query_device device;
+	struct aci_desc desc;
+	__u32 compute, out;
+	__u64 i;
+
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device)));
+	if (device.engine_classes <= ACI_ENGINE_CLASS_COMPUTE)
+		SKIP(return, "card without compute engines");
+	ASSERT_OK(aci_queue_create(self->ctx.fd, self->ctx.vm, ACI_ENGINE_CLASS_COMPUTE, 64, 0,
+				   &compute));
+	/* The limit is ten minutes: the job is there as long as the test wants. */
+	ASSERT_OK(aci_queue_destroy(self->ctx.fd, self->ctx.queue));
+	ASSERT_OK(aci_queue_create(self->ctx.fd, self->ctx.vm, ACI_ENGINE_CLASS_COPY, 64, LONG_MS,
+				   &self->ctx.queue));
+	ASSERT_OK(submit_hung(&self->ctx, &out));
+	ASSERT_OK(wait_started());
+	for (i = 1; i <= 100; i++) {
+		desc = desc_fill(self->buf.va, KIB(64), i, 8);
+		ASSERT_OK(aci_run(self->ctx.fd, compute, &desc, 1));
+		ASSERT_EQ(i, ((volatile __u64 *)self->buf.map)[KIB(64) / 8 - 1]);
+	}
+	EXPECT_EQ(-ETIME, aci_sync_wait(self->ctx.fd, out, 0, 0));
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, compute, &state, sizeof(state)));
+	EXPECT_EQ(0, state.flags);
+	EXPECT_EQ(100, state.jobs_completed);
+	/* Destroying the queue ends the job, long before its limit. */
+	ASSERT_OK(aci_queue_destroy(self->ctx.fd, self->ctx.queue));
+	EXPECT_EQ(-ECANCELED, aci_sync_result(self->ctx.fd, out, 0));
+}
+
+/* On the same engine the card itself ends the hung job, because it does not give way. */
+TEST_F(hang, other_queue_gets_the_engine)
 {
 	struct drm_aci_query_queue state;
 	struct aci_desc desc;
 	__u32 out;
 	__u64 i;
 
-	/* The hung job stays as long as the test wants: its limit is ten minutes. */
-	aci_ctx_fini(&self->ctx);
-	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, LONG_MS));
-	ASSERT_OK(aci_buf_init(&self->ctx, &self->buf, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
-	ASSERT_OK(aci_queue_create(self->ctx.fd, self->ctx.vm, ACI_ENGINE_CLASS_COPY, 64, 0,
-				   &self->queue2));
+	ASSERT_OK(aci_queue_destroy(self->ctx.fd, self->ctx.queue));
+	ASSERT_OK(aci_queue_create(self->ctx.fd, self->ctx.vm, ACI_ENGINE_CLASS_COPY, 64, LONG_MS,
+				   &self->ctx.queue));
+	expect_begin("hang.gets_the_engine", 1, HANG_MESSAGE);
 	ASSERT_OK(submit_hung(&self->ctx, &out));
-	ASSERT_OK(wait_started(&self->ctx));
+	ASSERT_OK(wait_started());
 	for (i = 1; i <= 100; i++) {
 		desc = desc_fill(self->buf.va, KIB(64), i, 8);
 		ASSERT_OK(aci_run(self->ctx.fd, self->queue2, &desc, 1));
 		ASSERT_EQ(i, ((volatile __u64 *)self->buf.map)[KIB(64) / 8 - 1]);
 	}
-	EXPECT_EQ(-ETIME, aci_sync_wait(self->ctx.fd, out, 0, 0));
+	EXPECT_EQ(-ETIMEDOUT, aci_sync_result(self->ctx.fd, out, 0));
+	expect_end("hang.gets_the_engine");
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &state,
+			    sizeof(state)));
+	EXPECT_TRUE(state.flags & DRM_ACI_QUEUE_GUILTY);
+	EXPECT_EQ(ACI_STATUS_PREEMPT_TIMEOUT, state.error);
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->queue2, &state,
 			    sizeof(state)));
 	EXPECT_EQ(0, state.flags);
 	EXPECT_EQ(100, state.jobs_completed);
-	/* Destroying the queue ends the job, long before its limit. */
-	ASSERT_OK(aci_queue_destroy(self->ctx.fd, self->ctx.queue));
-	EXPECT_EQ(-ECANCELED, aci_sync_result(self->ctx.fd, out, 0));
 }
 
 static int other_process(int ready, int go)
@@ -185,7 +213,7 @@ TEST_F(hang, other_process_goes_on_through_the_timeout)
 	ASSERT_EQ(1, read(ready[0], &c, 1));
 	expect_begin("hang.other_process", 1, HANG_MESSAGE);
 	ASSERT_OK(submit_hung(&self->ctx, &out));
-	ASSERT_OK(wait_started(&self->ctx));
+	ASSERT_OK(wait_started());
 	ASSERT_EQ(1, write(go[1], &c, 1));
 	EXPECT_EQ(-ETIMEDOUT, aci_sync_result(self->ctx.fd, out, 0));
 	expect_end("hang.other_process");
@@ -260,7 +288,7 @@ TEST_F(hang, killed_with_a_hung_job)
 		aci_ctx_fini(&self->ctx);
 		if (aci_ctx_init(&ctx, 0, ACI_ENGINE_CLASS_COPY, LONG_MS) ||
 		    aci_buf_init(&ctx, &card, MIB(8), DRM_ACI_PLACEMENT_CARD, 0) ||
-		    submit_hung(&ctx, &out) || wait_started(&ctx))
+		    submit_hung(&ctx, &out) || wait_started())
 			_exit(1);
 		if (write(ready[1], "r", 1) != 1)
 			_exit(2);

@@ -187,7 +187,7 @@ TEST_F(jobs, copy_stops_at_a_hole)
 	ASSERT_OK(aci_buf_init(&self->ctx, &to, KIB(16), DRM_ACI_PLACEMENT_HOST, 0));
 	ASSERT_OK(aci_unbind(self->ctx.fd, self->ctx.vm, to.va + KIB(8), KIB(4)));
 	data_fill(from.map, KIB(16), 11);
-	EXPECT_EQ(-EFAULT, aci_run_one(&self->ctx, desc_copy(from.va, to.va, KIB(16))));
+	EXPECT_EQ(ACI_JOB_FAULT, aci_run_one(&self->ctx, desc_copy(from.va, to.va, KIB(16))));
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &queue,
 			    sizeof(queue)));
 	EXPECT_EQ(to.va + KIB(8), queue.error_info & ~0xfffull);
@@ -420,7 +420,7 @@ TEST_F(exec, program_not_mapped)
 	struct aci_desc desc = add_build(&self->buf, &program);
 
 	desc.exec.program = aci_ctx_take_va(&self->ctx, KIB(64));
-	EXPECT_EQ(-EFAULT, aci_run_one(&self->ctx, desc));
+	EXPECT_EQ(ACI_JOB_FAULT, aci_run_one(&self->ctx, desc));
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &queue,
 			    sizeof(queue)));
 	EXPECT_EQ(ACI_STATUS_PAGE_FAULT, queue.error);

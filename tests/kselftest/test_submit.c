@@ -352,7 +352,8 @@ TEST_F(submit, jobs_huge_count)
 {
 	struct aci_desc desc = desc_nop();
 	long page = sysconf(_SC_PAGESIZE);
-	char *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
 	struct drm_aci_job *job = (void *)(map + page - sizeof(*job));
 	__u32 accepted;
 	int err;

@@ -342,10 +342,24 @@ TEST_F(sync, error_is_in_the_fence)
 	ASSERT_OK(aci_submit_out(self->ctx.fd, self->ctx.queue, &desc, 1, &out));
 	sync_file = aci_sync_export(self->ctx.fd, out);
 	ASSERT_LE(0, sync_file);
-	EXPECT_EQ(-EFAULT, aci_sync_file_result(sync_file));
-	EXPECT_EQ(-EFAULT, aci_sync_file_status(sync_file));
+	EXPECT_EQ(ACI_JOB_FAULT, aci_sync_file_result(sync_file));
+	EXPECT_EQ(ACI_JOB_FAULT, aci_sync_file_status(sync_file));
 	/* A waiter is not told by the wait itself. */
 	EXPECT_OK(aci_sync_wait(self->ctx.fd, out, 0, aci_wait_ns()));
+}
+
+/* A dependency that failed is met all the same: the job starts. */
+TEST_F(sync, failed_dependency_does_not_fail_the_job)
+{
+	struct aci_desc bad = desc_fill(aci_ctx_take_va(&self->ctx, KIB(4)), 8, 0, 8);
+	struct drm_aci_sync syncs[2] = { { 0 }, { .flags = SIGNAL } };
+
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[1].handle));
+	ASSERT_OK(aci_submit_out(self->ctx.fd, self->ctx.queue, &bad, 1, &syncs[0].handle));
+	ASSERT_OK(submit_store(self, self->queue2, 0, 1, syncs, 2));
+	EXPECT_OK(aci_sync_result(self->ctx.fd, syncs[1].handle, 0));
+	EXPECT_EQ(1, self->data[0]);
+	EXPECT_EQ(ACI_JOB_FAULT, aci_sync_result(self->ctx.fd, syncs[0].handle, 0));
 }
 
 /* The fence lives on in the sync file; it ends although nobody opens the gate. */
