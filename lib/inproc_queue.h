@@ -47,6 +47,7 @@ struct inproc_queue {
 	uint64_t tail;
 	uint64_t completed;		/* last seen and checked */
 	uint64_t armed;			/* notify_at */
+	uint64_t notify_taken;
 	struct inproc_jobs pending;
 	struct inproc_jobs pushed;
 	uint64_t submitted;		/* jobs */

@@ -13,6 +13,15 @@
 
 /* --- Rings: hints only, truth is in the control records --------------------------------------- */
 
+/* The card posts no further entry of a queue before the last one was taken. */
+static void service_take_entry(struct inproc_card *card, uint32_t id)
+{
+	struct inproc_queue *queue = id < card->queues_max ? card->queues[id] : NULL;
+
+	if (queue)
+		shared_write64(&queue->record->notify_taken, ++queue->notify_taken);
+}
+
 static void service_drain_notify(struct inproc_card *card)
 {
 	struct aci_notify_entry *entries = card->notify.cpu;
@@ -23,9 +32,12 @@ static void service_drain_notify(struct inproc_card *card)
 		uint32_t expected = card->notify_head / size % 2 ? 0 : ACI_NOTIFY_PHASE;
 
 		if ((shared_read32(&entry->phase) & ACI_NOTIFY_PHASE) != expected)
-			return;
+			break;
 		card->notify_head++;
+		service_take_entry(card, le16toh(entry->queue_id));
 	}
+	/* The card must see what was taken before completed is read. */
+	atomic_thread_fence(memory_order_seq_cst);
 }
 
 static void service_drain_events(struct inproc_card *card)

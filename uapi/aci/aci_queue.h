@@ -59,6 +59,8 @@ struct aci_desc_fill {
 	__le64 reserved1[3];
 };
 
+#define ACI_SET_TCS			0	/* the tensor command set, where the card has it */
+
 struct aci_desc_exec {
 	__le64 program;		/* 64-byte aligned */
 	__le32 program_bytes;
@@ -132,8 +134,23 @@ struct aci_queue_record {
 	__le64 macs;		/* multiply-accumulates done */
 	__le64 bytes;		/* bytes read and written by COPY, FILL and operations */
 	__le64 reserved0[6];
-	__le64 notify_at;	/* host: notify once when completed >= this; 0: disarmed */
-	__le64 reserved1[15];
+	/*
+	 * host: post one entry to the notification ring when completed >= this,
+	 * or when the queue stops; 0: disarmed. The card never writes it: it
+	 * keeps the value that it served last, and a value equal to that is
+	 * disarmed too. CREATE_, RESET_ and RESUME_QUEUE make the card forget it.
+	 * The host may change it at any time and then re-reads completed behind
+	 * a full barrier: if that is already past the value, no entry may come.
+	 */
+	__le64 notify_at;
+	/*
+	 * host: entries of this queue taken from the ring since CREATE_QUEUE. The
+	 * card posts none while one that it posted is not taken: the host writes
+	 * this when it takes an entry, before a full barrier and its next look
+	 * at completed. So a ring with one entry per queue cannot overflow.
+	 */
+	__le64 notify_taken;
+	__le64 reserved1[14];
 };
 
 /* User page: producer and consumer state that may be mapped to a process. Page aligned. */
