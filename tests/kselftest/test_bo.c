@@ -301,6 +301,21 @@ TEST_F(bo, freed_aperture_memory_is_zero_to_next_owner)
 	}
 }
 
+/* More than any machine has: lazily made or refused, but no page array of that size is tried. */
+TEST_F(bo, absurd_host_bo)
+{
+	__u64 va = aci_ctx_take_va(&self->ctx, KIB(4));
+	__u32 handle;
+	int err = aci_bo_create(self->ctx.fd, 1ull << 41, DRM_ACI_PLACEMENT_HOST, 0, &handle);
+
+	if (!err) {
+		err = aci_bind(self->ctx.fd, self->ctx.vm, handle, 0, va, KIB(4), 0);
+		ASSERT_OK(aci_bo_close(self->ctx.fd, handle));
+	}
+	EXPECT_TRUE(err == -ENOMEM || err == -EINVAL);
+	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
+}
+
 FIXTURE(bo_refuse) {
 	struct aci_ctx ctx;
 };
