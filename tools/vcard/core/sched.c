@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: MIT
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <aci/aci_admin.h>
+#include <aci/aci_status.h>
+
+#include "vcard.h"
+
+#define CLOCK_IDLE_NS	(100 * NS_PER_MS)	/* heartbeat */
+#define CLOCK_BUSY_NS	(5 * NS_PER_MS)		/* something runs or waits */
+
+
+int sched_init(struct vcard *card)
+{
+	struct sched *sched = &card->sched;
+	const unsigned int counts[ENGINE_CLASSES] = {
+		[ACI_ENGINE_CLASS_COPY] = card->config.copy_engines,
+		[ACI_ENGINE_CLASS_COMPUTE] = card->config.compute_engines,
+	};
+
+	TAILQ_INIT(&sched->waiting);
+	sched->min_share_permille = MIN_SHARE_DEFAULT;
+	pthread_cond_init(&sched->released, NULL);
+	for (unsigned int class = 0; class < ENGINE_CLASSES; class++) {
+		for (unsigned int prio = 0; prio <= ACI_PRIORITY_MAX; prio++)
+			TAILQ_INIT(&sched->ready[class][prio]);
+		sched->engine_count += counts[class];
+	}
+	sched->engines = calloc(sched->engine_count, sizeof(*sched->engines));
+	if (!sched->engines)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < sched->engine_count; i++) {
+		struct engine *engine = &sched->engines[i];
+
+		engine->card = card;
+		engine->class = i >= counts[ACI_ENGINE_CLASS_COPY];
+		engine->index = engine->class ? i - counts[ACI_ENGINE_CLASS_COPY] : i;
+		pthread_cond_init(&engine->work, NULL);
+	}
+	return 0;
+}
+
+/* --- Ready lists (card->lock) --- */
+
+static void ready_insert(struct queue *queue, uint64_t now_ns)
+{
+	struct sched *sched = &queue->card->sched;
+
+	queue->schedule = QUEUE_READY;
+	queue->ready_since_ns = now_ns;
+	TAILQ_INSERT_TAIL(&sched->ready[queue->engine_class][queue->priority], queue, link);
+	atomic_fetch_add(&sched->ready_count[queue->engine_class], 1);
+}
+
+static void ready_remove(struct queue *queue)
+{
+	struct sched *sched = &queue->card->sched;
+
+	TAILQ_REMOVE(&sched->ready[queue->engine_class][queue->priority], queue, link);
+	atomic_fetch_sub(&sched->ready_count[queue->engine_class], 1);
+}
+
+/* Wake an idle engine, or ask one that runs something less urgent to let go. */
+static void ready_announce(struct queue *queue)
+{
+	struct sched *sched = &queue->card->sched;
+	struct engine *least = NULL;
+
+	for (unsigned int i = 0; i < sched->engine_count; i++) {
+		struct engine *engine = &sched->engines[i];
+
+		if (engine->class != queue->engine_class)
+			continue;
+		if (!engine->queue) {
+			pthread_cond_signal(&engine->work);
+			return;
+		}
+		if (engine->protected || engine->queue->priority >= queue->priority)
+			continue;
+		if (!least || engine->queue->priority < least->queue->priority)
+			least = engine;
+	}
+	if (least)
+		atomic_store(&least->preempt, true);
+}
+
+void sched_wake(struct queue *queue)
+{
+	if (queue->state != ACI_QUEUE_STATE_RUNNING || !queue->card->running)
+		return;
+	switch (queue->schedule) {
+	case QUEUE_BUSY:
+		queue->rescan = true;
+		return;
+	case QUEUE_READY:
+		return;
+	case QUEUE_WAITING:
+		TAILQ_REMOVE(&queue->card->sched.waiting, queue, link);
+		break;
+	case QUEUE_IDLE:
+		break;
+	}
+	ready_insert(queue, time_now_ns());
+	ready_announce(queue);
+}
+
+void sched_remove(struct queue *queue)
+{
+	if (queue->schedule == QUEUE_READY)
+		ready_remove(queue);
+	else if (queue->schedule == QUEUE_WAITING)
+		TAILQ_REMOVE(&queue->card->sched.waiting, queue, link);
+	queue->schedule = QUEUE_IDLE;
+	queue->owed_ns = 0;
+}
+
+void sched_wake_waiting(struct vcard *card, const struct vm *vm)
+{
+	struct queue *queue, *next;
+
+	for (queue = TAILQ_FIRST(&card->sched.waiting); queue; queue = next) {
+		next = TAILQ_NEXT(queue, link);
+		if (!vm || queue->vm == vm)
+			sched_wake(queue);
+	}
+	/* One that is about to block has read the old value. */
+	for (unsigned int i = 0; vm && i < card->sched.engine_count; i++) {
+		queue = card->sched.engines[i].queue;
+		if (queue && queue->vm == vm)
+			queue->rescan = true;
+	}
+}
+
+void sched_interrupt(struct queue *queue)
+{
+	if (queue->engine)
+		pthread_cond_broadcast(&queue->engine->work);
+}
+
+/* --- Choice --- */
+
+static uint64_t owed_ns(const struct sched *sched, const struct queue *queue, uint64_t now_ns)
+{
+	unsigned int ready = atomic_load(&sched->ready_count[queue->engine_class]);
+	unsigned int share = MIN(sched->min_share_permille, 1000 / MAX(ready, 1u));
+
+	if (queue->flags & ACI_QUEUE_F_USER)
+		return 0;
+	return queue->owed_ns + (now_ns - queue->ready_since_ns) * share / 1000;
+}
+
+/* The queue that is owed most, if that is a slice. */
+static struct queue *most_owed(const struct sched *sched, unsigned int class, uint64_t now_ns)
+{
+	struct queue *queue, *best = NULL;
+	uint64_t most = SCHED_SLICE_NS - 1;
+
+	for (unsigned int prio = 0; prio <= ACI_PRIORITY_MAX; prio++) {
+		TAILQ_FOREACH(queue, &sched->ready[class][prio], link) {
+			uint64_t owed = owed_ns(sched, queue, now_ns);
+
+			if (owed > most) {
+				most = owed;
+				best = queue;
+			}
+		}
+	}
+	return best;
+}
+
+static struct queue *most_urgent(const struct sched *sched, unsigned int class)
+{
+	for (int prio = ACI_PRIORITY_MAX; prio >= 0; prio--) {
+		struct queue *queue = TAILQ_FIRST(&sched->ready[class][prio]);
+
+		if (queue)
+			return queue;
+	}
+	return NULL;
+}
+
+struct queue *sched_pick(struct engine *engine)
+{
+	struct sched *sched = &engine->card->sched;
+	uint64_t now_ns = time_now_ns();
+	struct queue *queue = most_owed(sched, engine->class, now_ns);
+
+	engine->protected = queue;
+	if (!queue)
+		queue = most_urgent(sched, engine->class);
+	if (!queue)
+		return NULL;
+
+	queue->owed_ns = owed_ns(sched, queue, now_ns);
+	ready_remove(queue);
+	queue->schedule = QUEUE_BUSY;
+	queue->rescan = false;
+	queue->slice_start_ns = now_ns;
+	queue->engine = engine;
+	engine->queue = queue;
+	engine->preempt_since_ns = 0;
+	atomic_store(&engine->preempt, false);
+	atomic_store(&engine->slice_end_ns, now_ns + SCHED_SLICE_NS);
+	return queue;
+}
+
+static bool stop_is_error(int stop)
+{
+	return stop == QUEUE_STOP_WATCHDOG || stop == QUEUE_STOP_PREEMPT_TIMEOUT;
+}
+
+static void halt_stopped(struct queue *queue, int stop)
+{
+	unsigned int status = stop == QUEUE_STOP_WATCHDOG ? ACI_STATUS_WATCHDOG :
+							    ACI_STATUS_PREEMPT_TIMEOUT;
+
+	queue_halt(queue, status, queue->completed, 0);
+	atomic_store(&queue->stop, QUEUE_STOP_NONE);
+}
+
+static void place(struct queue *queue, enum slice_end end, uint64_t now_ns)
+{
+	queue->schedule = QUEUE_IDLE;
+	if (queue->state != ACI_QUEUE_STATE_RUNNING || atomic_load(&queue->stop) ||
+	    atomic_load(&queue->suspend))
+		return;
+	if (end == SLICE_BLOCKED && !queue->rescan) {
+		queue->schedule = QUEUE_WAITING;
+		TAILQ_INSERT_TAIL(&queue->card->sched.waiting, queue, link);
+		waker_wake(&queue->card->sched.clock_waker);
+		return;
+	}
+	if (end == SLICE_EMPTY && !queue->rescan) {
+		/* The producer that waited for this submits next: be there. */
+		queue->owed_ns = 0;
+		poll_watch(queue);
+		return;
+	}
+	ready_insert(queue, now_ns);
+}
+
+void sched_release(struct engine *engine, enum slice_end end)
+{
+	struct queue *queue = engine->queue;
+	struct vcard *card = engine->card;
+	uint64_t now_ns = time_now_ns();
+	uint64_t used_ns = now_ns - queue->slice_start_ns;
+	int stop = atomic_load(&queue->stop);
+
+	if (stop_is_error(stop) && queue->state == ACI_QUEUE_STATE_RUNNING)
+		halt_stopped(queue, stop);
+	engine->busy_ns += used_ns;
+	queue->active_ns += used_ns;
+	queue->owed_ns -= MIN(queue->owed_ns, used_ns);
+	queue->engine = NULL;
+	engine->queue = NULL;
+	place(queue, end, now_ns);
+	if (stop != QUEUE_STOP_CARD)
+		queue_publish_activity(queue, now_ns);
+	pthread_cond_broadcast(&card->sched.released);
+	if (queue->claimed)
+		waker_wake(&card->admin.waker);
+	if (queue->schedule == QUEUE_READY)
+		ready_announce(queue);
+}
+
+/* --- Clock --- */
+
+static void stop_queue(struct queue *queue, enum queue_stop stop)
+{
+	int none = QUEUE_STOP_NONE;
+
+	if (atomic_compare_exchange_strong(&queue->stop, &none, stop))
+		sched_interrupt(queue);
+}
+
+static void enforce_watchdog(struct queue *queue, uint64_t now_ns)
+{
+	uint64_t progress = atomic_load(&queue->progress);
+	uint64_t active_ns = queue_active_ns(queue, now_ns);
+
+	if (progress != queue->watchdog_progress) {
+		queue->watchdog_progress = progress;
+		queue->watchdog_active_ns = active_ns;
+		return;
+	}
+	if (queue->watchdog_ms &&
+	    active_ns - queue->watchdog_active_ns > queue->watchdog_ms * NS_PER_MS)
+		stop_queue(queue, QUEUE_STOP_WATCHDOG);
+}
+
+/* Somebody wants the engine: the queue has to react within the stated time. */
+static void enforce_preemption(struct engine *engine, uint64_t now_ns)
+{
+	struct queue *queue = engine->queue;
+	struct sched *sched = &engine->card->sched;
+	bool wanted = atomic_load(&engine->preempt) || atomic_load(&queue->suspend) ||
+		      (now_ns >= atomic_load(&engine->slice_end_ns) &&
+		       atomic_load(&sched->ready_count[engine->class]));
+
+	if (!wanted)
+		engine->preempt_since_ns = 0;
+	else if (!engine->preempt_since_ns)
+		engine->preempt_since_ns = now_ns;
+	else if (now_ns - engine->preempt_since_ns > PREEMPT_MAX_US * NS_PER_US)
+		stop_queue(queue, QUEUE_STOP_PREEMPT_TIMEOUT);
+}
+
+/* Return: true while something needs the short interval. */
+static bool clock_tick(struct vcard *card, uint64_t now_ns)
+{
+	struct sched *sched = &card->sched;
+	bool busy = !TAILQ_EMPTY(&sched->waiting);
+
+	sched_wake_waiting(card, NULL);
+	for (unsigned int i = 0; i < sched->engine_count; i++) {
+		struct engine *engine = &sched->engines[i];
+
+		if (!engine->queue)
+			continue;
+		busy = true;
+		if (atomic_load(&engine->queue->stop) == QUEUE_STOP_CARD)
+			continue;
+		queue_publish_activity(engine->queue, now_ns);
+		enforce_watchdog(engine->queue, now_ns);
+		enforce_preemption(engine, now_ns);
+	}
+	health_update(card, now_ns);
+	return busy;
+}
+
+static void *clock_run(void *arg)
+{
+	struct vcard *card = arg;
+	struct sched *sched = &card->sched;
+	uint64_t next_beat_ns = 0;
+
+	for (;;) {
+		uint32_t sequence = waker_read(&sched->clock_waker);
+		uint64_t now_ns = time_now_ns(), deadline_ns, irq_ns;
+		bool busy, exiting;
+
+		pthread_mutex_lock(&card->lock);
+		busy = clock_tick(card, now_ns);
+		exiting = sched->exiting;
+		pthread_mutex_unlock(&card->lock);
+		if (exiting)
+			return NULL;
+
+		if (now_ns >= next_beat_ns) {
+			next_beat_ns = now_ns + CLOCK_IDLE_NS;
+			if (!atomic_load(&sched->heartbeat_stopped))
+				atomic_fetch_add(&sched->heartbeat, 1);
+		}
+		deadline_ns = busy ? now_ns + CLOCK_BUSY_NS : next_beat_ns;
+		irq_ns = notify_run_timers(card, now_ns);
+		if (irq_ns)
+			deadline_ns = MIN(deadline_ns, irq_ns);
+		waker_wait(&sched->clock_waker, sequence, deadline_ns);
+	}
+}
+
+int sched_start(struct vcard *card)
+{
+	struct sched *sched = &card->sched;
+	char name[16];
+	int err;
+
+	for (; sched->started < sched->engine_count; sched->started++) {
+		struct engine *engine = &sched->engines[sched->started];
+
+		snprintf(name, sizeof(name), "aci-%s%u", engine->class ? "comp" : "copy",
+			 engine->index);
+		err = thread_start(&engine->thread, name, engine_run, engine);
+		if (err)
+			return err;
+	}
+	err = thread_start(&sched->clock, "aci-clock", clock_run, card);
+	sched->clock_started = !err;
+	return err;
+}
+
+void sched_stop(struct vcard *card)
+{
+	struct sched *sched = &card->sched;
+
+	pthread_mutex_lock(&card->lock);
+	sched->exiting = true;
+	for (unsigned int i = 0; i < sched->engine_count; i++)
+		pthread_cond_broadcast(&sched->engines[i].work);
+	pthread_mutex_unlock(&card->lock);
+	while (sched->started)
+		pthread_join(sched->engines[--sched->started].thread, NULL);
+	if (sched->clock_started) {
+		waker_wake(&sched->clock_waker);
+		pthread_join(sched->clock, NULL);
+		sched->clock_started = false;
+	}
+}
+
+void sched_destroy(struct vcard *card)
+{
+	for (unsigned int i = 0; i < card->sched.engine_count; i++)
+		pthread_cond_destroy(&card->sched.engines[i].work);
+	pthread_cond_destroy(&card->sched.released);
+	free(card->sched.engines);
+}
