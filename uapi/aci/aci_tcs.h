@@ -22,6 +22,15 @@
 
 #define ACI_TCS_RANK_MAX		8
 #define ACI_TCS_NONE			0xffff	/* no tensor, no slot */
+#define ACI_TCS_ELEMENTS_MAX		(1ull << 40)	/* of one tensor */
+#define ACI_TCS_REDUCE_MAX		(1ull << 24)	/* elements that make one element of a result */
+
+/*
+ * error_info of ACI_STATUS_PROG_*: [31:0] operation, or ACI_TCS_ERROR_NO_OP for
+ * header, arguments and tensors that no operation uses; [63:32] 1 + tensor
+ * where one tensor alone is at fault, else 0.
+ */
+#define ACI_TCS_ERROR_NO_OP		0xffffffffu
 
 /* Element types. Values from 16 on are block-quantised. */
 #define ACI_TCS_TYPE_F32		1

@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Every operation of the tensor command set against an independent reference:
+ * random shapes, strides, broadcasts, paddings, kinds of memory.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../tools/vcard/engines/tcs_gemm.h"
+#include "tcs_random.h"
+#include "tcs_reference.h"
+
+#define NONE	ACI_TCS_NONE
+#define F32	ACI_TCS_TYPE_F32
+#define I8	ACI_TCS_TYPE_I8
+#define I32	ACI_TCS_TYPE_I32
+
+static struct program program;
+
+/* Run the one operation of @program and compare. Return: worst error as a part of the bound. */
+static double run_and_check(void)
+{
+	const uint64_t seed = fake_seed;
+	const char *wrong = NULL;
+	double worst = 0;
+
+	reference_before(&program);
+	program_run(&program);
+	if (program.result.status != ACI_STATUS_SUCCESS)
+		print_error("status %#x info %#llx\n", program.result.status,
+			    (unsigned long long)program.result.info);
+	else
+		wrong = reference_check(&program, 0, &worst);
+	if (wrong)
+		print_error("seed %#llx memory %d: %s\n", (unsigned long long)seed, fake.memory, wrong);
+	assert_int_equal(program.result.status, ACI_STATUS_SUCCESS);
+	assert_null(wrong);
+	if (fake.broken)
+		print_error("%s\n", fake.broken);
+	assert_null(fake.broken);
+	assert_int_equal(fake.operations, 1);
+	return worst;
+}
+
+static void report(const char *name, double worst)
+{
+	print_message("%s: worst error %.3f of the bound\n", name, worst);
+}
+
+/* proves: ACI-620 ACI-621 ACI-622 ACI-623 ACI-624 ACI-625 ACI-626 ACI-627 */
+static void test_copy(void **state)
+{
+	static const uint8_t types[] = { F32, I8, ACI_TCS_TYPE_U8, I32, ACI_TCS_TYPE_I64,
+					 ACI_TCS_TYPE_BOOL };
+
+	for (unsigned int round = 0; round < 720; round++) {
+		const uint8_t from = types[round % 6], to = types[round / 6 % 6];
+		uint64_t shape[8];
+		unsigned int rank;
+		uint16_t in;
+
+		program_init(&program, random_memory());
+		rank = random_shape(shape, 0, 3000);
+		in = random_input(&program, from, rank, shape, RANDOM_WILD);
+		program_op(&program, ACI_TCS_OP_COPY, 0, in, NONE, NONE,
+			   random_output(&program, to, rank, shape));
+		run_and_check();
+	}
+}
+
+static void set_scalars(struct aci_tcs_op *op, uint32_t function)
+{
+	const uint32_t alpha = float_bits((float)fake_below(9) / 4 - 1);
+	const uint32_t beta = float_bits((float)fake_below(9) / 2 - 1);
+
+	if (function >= ACI_TCS_UNARY_LEAKY_RELU)
+		op->unary.alpha = alpha;
+	if (function == ACI_TCS_UNARY_CLIP || function == ACI_TCS_UNARY_LINEAR) {
+		if (fake_below(2))
+			op->unary.beta = beta;
+		else
+			op->unary.beta_slot = program_scalar(&program, beta | fake_random() << 32);
+	}
+}
+
+/*
+ * proves: ACI-630 ACI-631 ACI-632 ACI-633 ACI-634 ACI-635 ACI-636 ACI-637 ACI-638 ACI-639
+ * proves: ACI-640 ACI-641 ACI-642 ACI-643 ACI-644 ACI-645 ACI-646 ACI-647 ACI-648 ACI-649
+ */
+static void test_unary_f32(void **state)
+{
+	for (uint32_t function = 0; function <= ACI_TCS_UNARY_LINEAR; function++) {
+		double worst = 0;
+		char name[32];
+
+		for (unsigned int round = 0; round < 40; round++) {
+			struct aci_tcs_op *op;
+			uint64_t shape[8];
+			unsigned int rank;
+			uint16_t in, out;
+
+			program_init(&program, random_memory());
+			rank = random_shape(shape, 0, round ? 3000 : 20000);
+			in = random_input(&program, F32, rank, shape, RANDOM_WILD);
+			out = random_output(&program, F32, rank, shape);
+			op = program_op(&program, ACI_TCS_OP_UNARY, function, in, NONE, NONE, out);
+			set_scalars(op, function);
+			worst = fmax(worst, run_and_check());
+		}
+		snprintf(name, sizeof(name), "unary %u", function);
+		report(name, worst);
+	}
+}
+
+/* proves: ACI-650 ACI-651 */
+static void test_unary_int(void **state)
+{
+	static const uint32_t functions[] = { ACI_TCS_UNARY_IDENTITY, ACI_TCS_UNARY_RELU,
+					      ACI_TCS_UNARY_ABS, ACI_TCS_UNARY_NEG };
+
+	for (unsigned int round = 0; round < 200; round++) {
+		const uint8_t type = round & 1 ? I32 : I8;
+		uint64_t shape[8];
+		unsigned int rank;
+		uint16_t in;
+
+		program_init(&program, random_memory());
+		rank = random_shape(shape, 0, 2000);
+		in = random_input(&program, type, rank, shape, RANDOM_PLAIN);
+		program_op(&program, ACI_TCS_OP_UNARY, functions[round / 2 % 4], in, NONE, NONE,
+			   random_output(&program, type, rank, shape));
+		run_and_check();
+	}
+}
+
+/* A shape that broadcasts to @shape: fewer dimensions, some of them 1. */
+static unsigned int shrink_shape(unsigned int rank, const uint64_t *shape, uint64_t *small)
+{
+	const unsigned int skip = fake_below(3) ? 0 : (unsigned int)fake_below(rank + 1);
+
+	for (unsigned int i = skip; i < rank; i++)
+		small[i - skip] = fake_below(4) ? shape[i] : 1;
+	return rank - skip;
+}
+
+/* proves: ACI-655 ACI-656 ACI-657 ACI-658 ACI-659 ACI-660 ACI-661 ACI-662 ACI-663 */
+static void test_binary(void **state)
+{
+	double worst = 0;
+
+	for (unsigned int round = 0; round < 650; round++) {
+		const bool integer = round % 13 >= 7;
+		const uint8_t type = integer ? I32 : F32;
+		uint64_t shape[8], small[8];
+		unsigned int rank, small_rank;
+		uint16_t in[2];
+
+		program_init(&program, random_memory());
+		rank = random_shape(shape, 0, 3000);
+		small_rank = shrink_shape(rank, shape, small);
+		in[round & 1] = random_input(&program, type, rank, shape, RANDOM_WILD);
+		in[!(round & 1)] = random_input(&program, type, small_rank, small, RANDOM_WILD);
+		program_op(&program, ACI_TCS_OP_BINARY, integer ? round % 13 - 7 : round % 13,
+			   in[0], in[1], NONE, random_output(&program, type, rank, shape));
+		worst = fmax(worst, run_and_check());
+	}
+	report("binary", worst);
+}
+
+/* proves: ACI-665 ACI-666 ACI-667 ACI-668 */
+static void test_softmax(void **state)
+{
+	double worst = 0;
+
+	for (unsigned int round = 0; round < 200; round++) {
+		struct aci_tcs_op *op;
+		uint64_t shape[8];
+		unsigned int rank;
+		uint16_t in;
+
+		program_init(&program, random_memory());
+		rank = random_shape(shape, 1, 3000);
+		in = random_input(&program, F32, rank, shape, round % 4 ? RANDOM_PLAIN : RANDOM_WILD);
+		op = program_op(&program, ACI_TCS_OP_SOFTMAX, 0, in, NONE, NONE,
+				random_output(&program, F32, rank, shape));
+		op->softmax.axis = (uint32_t)fake_below(rank);
+		worst = fmax(worst, run_and_check());
+	}
+	report("softmax", worst);
+}
+
+static void random_matmul(uint8_t type, uint64_t limit)
+{
+	const uint8_t wide = type == F32 ? F32 : I32;
+	uint64_t batch[4], shape[8], small[8], m, n, k;
+	unsigned int rank, small_rank;
+	uint16_t in[2], bias = NONE;
+
+	m = 1 + fake_below(limit);
+	n = fake_below(5) ? 1 + fake_below(limit) : 1;
+	k = 1 + fake_below(2 * limit);
+	rank = (unsigned int)fake_below(4);
+	for (unsigned int i = 0; i < rank; i++)
+		batch[i] = 1 + fake_below(3);
+
+	memcpy(shape, batch, sizeof(batch));
+	shape[rank] = m;
+	shape[rank + 1] = k;
+	in[0] = random_input(&program, type, rank + 2, shape, RANDOM_PLAIN);
+	small_rank = shrink_shape(rank, batch, small);
+	small[small_rank] = k;
+	small[small_rank + 1] = n;
+	in[1] = random_input(&program, type, small_rank + 2, small, RANDOM_PLAIN);
+	shape[rank + 1] = n;
+	if (fake_below(2)) {
+		const unsigned int bias_rank = 1 + (unsigned int)fake_below(2);
+
+		bias = random_input(&program, wide, bias_rank, shape + rank + 2 - bias_rank,
+				    RANDOM_PLAIN);
+	}
+	program_op(&program, ACI_TCS_OP_MATMUL, (uint32_t)fake_below(2), in[0], in[1], bias,
+		   random_output(&program, wide, rank + 2, shape));
+}
+
+/* proves: ACI-670 ACI-671 ACI-672 ACI-673 ACI-674 ACI-675 ACI-676 */
+static void test_matmul(void **state)
+{
+	double worst = 0;
+
+	for (unsigned int round = 0; round < 300; round++) {
+		program_init(&program, random_memory());
+		random_matmul(round & 1 ? F32 : I8, round < 280 ? 12 : 70);
+		worst = fmax(worst, run_and_check());
+	}
+	report("matmul", worst);
+}
+
+static void dense_matmul(uint8_t type, uint64_t m, uint64_t n, uint64_t k)
+{
+	const uint8_t wide = type == F32 ? F32 : I32;
+	uint16_t in0, in1, out;
+
+	program_init(&program, random_memory());
+	in0 = program_dense(&program, type, 2, (uint64_t[]){ m, k });
+	in1 = program_dense(&program, type, 2, (uint64_t[]){ k, n });
+	out = program_dense(&program, wide, 2, (uint64_t[]){ m, n });
+	random_fill(&program, in0, RANDOM_PLAIN);
+	random_fill(&program, in1, RANDOM_PLAIN);
+	program_op(&program, ACI_TCS_OP_MATMUL, 0, in0, in1, NONE, out);
+}
+
+/* Several tiles in both directions, and a sum that passes 2^31. */
+/* proves: ACI-673 ACI-674 ACI-675 */
+static void test_matmul_large(void **state)
+{
+	double worst = 0;
+
+	reference_every = 37;
+	dense_matmul(F32, 70, 37, 60000);
+	worst = fmax(worst, run_and_check());
+	assert_true(fake.yields > 5);
+	dense_matmul(F32, 1, 300, 8000);
+	worst = fmax(worst, run_and_check());
+	reference_every = 1;
+	dense_matmul(I8, 3, 5, 300000);
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct aci_arg *arg = &program.args[i];
+		uint8_t *all = malloc(arg->bytes);
+
+		memset(all, 0x80, arg->bytes);
+		fake_write(arg->value, all, arg->bytes);
+		free(all);
+	}
+	/* 300000 * 2^14 = 0x124F80000 */
+	run_and_check();
+	report("large matmul", worst);
+}
+
+static uint64_t out_size(uint64_t in, uint32_t kernel, uint32_t stride, uint32_t dilation,
+			 uint32_t pad_begin, uint32_t pad_end)
+{
+	const uint64_t extent = (uint64_t)(kernel - 1) * dilation + 1;
+
+	return in + pad_begin + pad_end < extent ? 0 :
+	       (in + pad_begin + pad_end - extent) / stride + 1;
+}
+
+/* Random window over a random image. Return: false if the window does not fit. */
+static bool random_window(struct aci_tcs_window *w, const uint64_t *image, uint64_t *out)
+{
+	memset(w, 0, sizeof(*w));
+	for (unsigned int i = 0; i < 2; i++) {
+		w->kernel[i] = 1 + (uint32_t)fake_below(4);
+		w->stride[i] = 1 + (uint32_t)fake_below(3);
+		w->dilation[i] = fake_below(3) ? 1 : 1 + (uint32_t)fake_below(3);
+		w->pad_begin[i] = fake_below(2) ? 0 : (uint32_t)fake_below(6);
+		w->pad_end[i] = fake_below(2) ? 0 : (uint32_t)fake_below(6);
+		out[i] = out_size(image[i], w->kernel[i], w->stride[i], w->dilation[i],
+				  w->pad_begin[i], w->pad_end[i]);
+		if (!out[i])
+			return false;
+	}
+	return true;
+}
+
+static void random_conv(uint8_t type, unsigned int round)
+{
+	const uint8_t wide = type == F32 ? F32 : I32;
+	uint64_t in_shape[4], w_shape[4], out_shape[4], groups;
+	struct aci_tcs_window window;
+	uint16_t in[2], bias = NONE;
+	struct aci_tcs_op *op;
+
+	do {
+		in_shape[2] = 1 + fake_below(12);
+		in_shape[3] = 1 + fake_below(12);
+	} while (!random_window(&window, in_shape + 2, out_shape + 2));
+	groups = fake_below(2) ? 1 : 1 + fake_below(3);
+	in_shape[0] = out_shape[0] = 1 + fake_below(3);
+	w_shape[1] = 1 + fake_below(4);
+	in_shape[1] = groups * w_shape[1];
+	out_shape[1] = w_shape[0] = groups * (1 + fake_below(4));
+	if (round % 4 == 0) {
+		/* a plain 1x1 convolution takes a way of its own */
+		window = (struct aci_tcs_window){ .kernel = { 1, 1 }, .stride = { 1, 1 },
+						  .dilation = { 1, 1 } };
+		out_shape[2] = in_shape[2];
+		out_shape[3] = in_shape[3];
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		w_shape[2 + i] = window.kernel[i];
+		window.kernel[i] = 0;
+	}
+	window.groups = (uint32_t)groups;
+	in[0] = random_input(&program, type, 4, in_shape, RANDOM_PLAIN);
+	in[1] = random_input(&program, type, 4, w_shape, RANDOM_PLAIN);
+	if (fake_below(2))
+		bias = random_input(&program, wide, 1, out_shape + 1, RANDOM_PLAIN);
+	op = program_op(&program, ACI_TCS_OP_CONV, (uint32_t)fake_below(2), in[0], in[1], bias,
+			random_output(&program, wide, 4, out_shape));
+	op->window = window;
+}
+
+/* proves: ACI-680 ACI-681 ACI-682 ACI-683 ACI-684 ACI-685 ACI-686 ACI-687 */
+static void test_conv(void **state)
+{
+	double worst = 0;
+
+	for (unsigned int round = 0; round < 400; round++) {
+		program_init(&program, random_memory());
+		random_conv(round & 1 ? F32 : I8, round / 2);
+		worst = fmax(worst, run_and_check());
+	}
+	report("conv", worst);
+}
+
+/* Filters, rows and columns cut into several tiles.  */
+/* proves: ACI-681 ACI-685 ACI-687 */
+static void test_conv_large(void **state)
+{
+	static const struct {
+		uint8_t type;
+		uint64_t images, channels, filters, kernel, size;
+		uint32_t stride, pad;
+	} cases[] = {
+		{ F32, 2, 40, 500, 8, 12, 1, 3 },
+		{ I8, 1, 600, 4, 9, 20, 2, 4 },
+		{ F32, 1, 3, 8, 1, 500, 1, 0 },
+		{ I8, 2, 8, 3, 3, 150, 1, 1 },
+	};
+
+	reference_every = 131;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const uint8_t type = cases[i].type, wide = type == F32 ? F32 : I32;
+		const uint64_t out = out_size(cases[i].size, (uint32_t)cases[i].kernel,
+					      cases[i].stride, 1, cases[i].pad, cases[i].pad);
+		uint16_t in0, in1;
+		struct aci_tcs_op *op;
+
+		program_init(&program, random_memory());
+		in0 = random_input(&program, type, 4, (uint64_t[]){ cases[i].images,
+				   cases[i].channels, cases[i].size, cases[i].size }, RANDOM_PLAIN);
+		in1 = random_input(&program, type, 4, (uint64_t[]){ cases[i].filters,
+				   cases[i].channels, cases[i].kernel, cases[i].kernel },
+				   RANDOM_PLAIN);
+		op = program_op(&program, ACI_TCS_OP_CONV, 0, in0, in1, NONE,
+				random_output(&program, wide, 4, (uint64_t[]){ cases[i].images,
+					      cases[i].filters, out, out }));
+		program_window(op, 0, cases[i].stride, 1, cases[i].pad, 1);
+		report("large conv", run_and_check());
+		assert_true(fake.yields >= 1);
+	}
+	reference_every = 1;
+}
+
+/* proves: ACI-690 ACI-691 ACI-692 ACI-693 ACI-694 ACI-695 ACI-696 */
+static void test_pool(void **state)
+{
+	double worst = 0;
+
+	for (unsigned int round = 0; round < 400; round++) {
+		const unsigned int kind = round % 4;	/* max f32, max i8, average, with padding */
+		const uint8_t type = kind == 1 ? I8 : F32;
+		uint64_t in_shape[4], out_shape[4];
+		struct aci_tcs_window window;
+		struct aci_tcs_op *op;
+		uint16_t in;
+
+		program_init(&program, random_memory());
+		do {
+			in_shape[2] = 1 + fake_below(12);
+			in_shape[3] = 1 + fake_below(12);
+		} while (!random_window(&window, in_shape + 2, out_shape + 2));
+		in_shape[0] = out_shape[0] = 1 + fake_below(3);
+		in_shape[1] = out_shape[1] = 1 + fake_below(4);
+		in = random_input(&program, type, 4, in_shape,
+				  kind == 0 ? RANDOM_WILD : RANDOM_PLAIN);
+		op = program_op(&program, kind < 2 ? ACI_TCS_OP_POOL_MAX : ACI_TCS_OP_POOL_AVG, 0,
+				in, NONE, NONE, random_output(&program, type, 4, out_shape));
+		op->window = window;
+		op->flags = kind == 3 ? ACI_TCS_OP_F_COUNT_PADDING : 0;
+		worst = fmax(worst, run_and_check());
+	}
+	report("pool", worst);
+}
+
+/* proves: ACI-673 ACI-675 */
+static void test_gemm_i8_portable(void **state)
+{
+	static int8_t a[7 * 5000], b[5000 * 9];
+	int32_t c[2][7 * 9];
+
+	for (unsigned int transposed = 0; transposed < 4; transposed++) {
+		const bool at = transposed & 1, bt = transposed & 2;
+		const struct tcs_matrix ma = { a, at ? 7 : 5000, at }, mb = { b, bt ? 5000 : 9, bt };
+
+		for (size_t i = 0; i < sizeof(a); i++)
+			a[i] = (int8_t)(fake_below(3) ? (int)fake_below(256) : -128);
+		for (size_t i = 0; i < sizeof(b); i++)
+			b[i] = (int8_t)(fake_below(3) ? (int)fake_below(256) : -128);
+		assert_true(tcs_gemm_i8_portable(7, 9, 5000, &ma, &mb, c[0]));
+		assert_true(tcs_gemm_i8(7, 9, 5000, &ma, &mb, c[1]));
+		assert_memory_equal(c[0], c[1], sizeof(c[0]));
+		for (unsigned int i = 0; i < 7; i++)
+			for (unsigned int j = 0; j < 9; j++) {
+				int32_t sum = 0;
+
+				for (unsigned int k = 0; k < 5000; k++)
+					sum += a[at ? k * 7 + i : i * 5000 + k] *
+					       b[bt ? j * 5000 + k : k * 9 + j];
+				assert_int_equal(c[0][i * 9 + j], sum);
+			}
+	}
+}
+
+/* proves: ACI-560 */
+static void test_nan_in_products(void **state)
+{
+	const float nan_inf[2] = { NAN, INFINITY };
+	float out[4];
+
+	dense_matmul(F32, 2, 2, 64);
+	program.image.ops[0].function = ACI_TCS_UNARY_RELU;
+	fake_write(program.args[0].value + 4 * 5, &nan_inf[0], 4);
+	program_run(&program);
+	assert_int_equal(program.result.status, ACI_STATUS_SUCCESS);
+	fake_read(program.args[2].value, out, sizeof(out));
+	assert_true(isnan(out[0]) && isnan(out[1]));
+	assert_false(isnan(out[2]) || isnan(out[3]));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_unary_f32),
+		cmocka_unit_test(test_unary_int),
+		cmocka_unit_test(test_binary),
+		cmocka_unit_test(test_softmax),
+		cmocka_unit_test(test_matmul),
+		cmocka_unit_test(test_matmul_large),
+		cmocka_unit_test(test_conv),
+		cmocka_unit_test(test_conv_large),
+		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_gemm_i8_portable),
+		cmocka_unit_test(test_nan_in_products),
+	};
+
+	if (getenv("TCS_SEED"))
+		fake_seed = strtoull(getenv("TCS_SEED"), NULL, 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

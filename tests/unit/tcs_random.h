@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Random tensors for the tests of the tensor command set. Seeded: see fake_seed. */
+#ifndef TESTS_UNIT_TCS_RANDOM_H
+#define TESTS_UNIT_TCS_RANDOM_H
+
+#include "tcs_program.h"
+
+enum random_values {
+	RANDOM_PLAIN,	/* f32: -4 .. 4; integers: the whole range */
+	RANDOM_WILD,	/* f32: NaN, infinities, zeros, huge and tiny ones among them */
+};
+
+/** random_layout() - strided view in a buffer of its own: permuted, with gaps, reversed, repeated */
+uint16_t random_layout(struct program *p, uint8_t type, unsigned int rank, const uint64_t *shape,
+		       bool output);
+/** random_fill() - the whole buffer of a tensor, gaps included */
+void random_fill(const struct program *p, uint16_t tensor, enum random_values values);
+/** random_input() - layout and contents */
+uint16_t random_input(struct program *p, uint8_t type, unsigned int rank, const uint64_t *shape,
+		      enum random_values values);
+/** random_output() - layout, filled with noise that must survive between the elements */
+uint16_t random_output(struct program *p, uint8_t type, unsigned int rank, const uint64_t *shape);
+/** random_shape() - about @elements elements at most. Return: rank, @rank_min .. 8 */
+unsigned int random_shape(uint64_t *shape, unsigned int rank_min, uint64_t elements);
+enum fake_memory random_memory(void);
+uint32_t float_bits(float f);
+
+#endif

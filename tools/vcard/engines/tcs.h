@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tensor command set executor: what its files share.
+ *
+ *   tcs.c              fetch, run loop, preemption, counting
+ *   tcs_check.c        header, arguments, tensors; tcs_check_op.c: operations
+ *   tcs_box.c          strided boxes of device memory: load, store, map
+ *   tcs_tile.c         cutting a shape into tiles
+ *   tcs_elementwise.c  COPY, UNARY, BINARY (loops: tcs_convert.c, tcs_math.c)
+ *   tcs_softmax.c, tcs_matmul.c, tcs_conv.c, tcs_pool.c
+ *   tcs_window.c       geometry of CONV and POOL;  tcs_gemm.c: matrix product
+ *   tcs_identify.c     the operations, functions and types that exist
+ *
+ * Everything that a program says is checked by tcs_check_program() before the
+ * first operation runs; later code trusts struct tcs_op and struct tcs_tensor
+ * completely. What the tensors contain is never trusted and never needs to be:
+ * no address depends on it.
+ *
+ * Locking: none. A struct tcs_state is used by one thread at a time, but not
+ * always by the same one. The only thread-local thing is the oneDNN context in
+ * tcs_math.c.
+ */
+#ifndef VCARD_ENGINES_TCS_H
+#define VCARD_ENGINES_TCS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <aci/aci_admin.h>
+#include <aci/aci_queue.h>
+#include <aci/aci_status.h>
+#include <aci/aci_tcs.h>
+
+#include "../core/engine.h"
+
+#define TCS_TENSORS_MAX		16384
+#define TCS_OPS_MAX		16384
+#define TCS_PROGRAM_BYTES_MAX	(8u << 20)
+
+/* What about a millisecond is worth on a slow host. */
+#define TCS_TILE_MACS		(16ull << 20)
+#define TCS_TILE_ELEMENTS	(64ull << 10)	/* element-wise */
+#define TCS_TILE_OPERAND	(1ull << 20)	/* elements of a matrix operand */
+#define TCS_TILE_WINDOWS	4096		/* vm_access_begin() calls */
+
+struct tcs_tensor {
+	bool resolved;
+	uint8_t type;
+	uint8_t rank;
+	uint8_t element_bytes;
+	uint64_t va;				/* of element 0 */
+	uint64_t lo, hi;			/* bounding interval of all elements */
+	uint64_t elements;
+	uint64_t shape[ACI_TCS_RANK_MAX];
+	int64_t stride[ACI_TCS_RANK_MAX];	/* bytes; 0 where shape is 1 */
+};
+
+/* Tiles of a shape: all dimensions after @dim whole, @dim in chunks, one index of those before. */
+struct tcs_split {
+	unsigned int dim;
+	uint64_t chunk;
+	uint64_t chunks;
+	uint64_t tiles;
+};
+
+struct tcs_matmul_plan {
+	uint64_t m, n, k;
+	unsigned int batch_rank;
+	uint64_t batch[ACI_TCS_RANK_MAX];
+	int64_t batch_stride[3][ACI_TCS_RANK_MAX];	/* in0, in1, out; bytes */
+	int64_t in0_row, in0_col, in1_row, in1_col, out_row, out_col;
+	uint64_t m_tile, n_tile;
+	uint64_t m_tiles, n_tiles, batches;
+};
+
+/* One spatial dimension of CONV or POOL. */
+struct tcs_axis {
+	uint64_t in, out, kernel;
+	uint64_t stride, dilation, pad_begin, pad_end;
+};
+
+struct tcs_window_plan {
+	struct tcs_axis axis[2];	/* rows, columns */
+	uint64_t groups;		/* CONV; POOL: 1 */
+	uint64_t channels;		/* CONV: input channels of a group; POOL: 1 */
+	uint64_t filters;		/* CONV: output channels of a group */
+	uint64_t patch;			/* channels * kernel rows * kernel columns */
+	uint64_t filter_tile, row_tile, col_tile;
+	uint64_t filter_tiles, row_tiles, col_tiles;
+};
+
+struct tcs_op {
+	uint16_t opcode;
+	uint16_t flags;
+	uint32_t function;
+	const struct tcs_tensor *in[3];	/* NULL: absent */
+	const struct tcs_tensor *out;
+	uint64_t combo;			/* ACI_TCS_COMBO_*, one bit */
+	float alpha, beta;
+	unsigned int axis;
+	uint64_t tiles;
+	uint64_t macs;
+	uint64_t bytes;
+	union {
+		struct tcs_split split;
+		struct tcs_matmul_plan matmul;
+		struct tcs_window_plan window;
+	};
+};
+
+enum tcs_scratch { TCS_SCRATCH_IN0, TCS_SCRATCH_IN1, TCS_SCRATCH_IN2, TCS_SCRATCH_OUT,
+		   TCS_SCRATCH_WORK, TCS_SCRATCH_COUNT };
+
+struct tcs_state {
+	struct engine_job *job;		/* of the current tcs_execute() call */
+	uint64_t fault_va;
+
+	uint8_t *program;		/* private copies; program and raw tensors go after the check */
+	uint32_t program_bytes;
+	struct aci_arg *args;
+	uint32_t arg_count;
+	struct tcs_tensor *tensors;
+	uint32_t tensor_count;
+	struct tcs_op *ops;
+	uint32_t op_count;
+
+	uint32_t op;			/* position: next tile to run */
+	uint64_t tile;
+
+	void *scratch[TCS_SCRATCH_COUNT];
+	size_t scratch_bytes[TCS_SCRATCH_COUNT];
+	bool in1_valid;			/* SCRATCH_IN1 holds this block of the current op: */
+	uint64_t in1_va, in1_count;	/* where it starts, columns or filters */
+};
+
+/* --- tcs_check.c, tcs_check_op.c --- */
+/** tcs_check_program() - decode @st->program into tensors and ops. Return: status, @info as error_info. */
+unsigned int tcs_check_program(struct tcs_state *st, uint64_t *info);
+/** tcs_check_tensor() - decode tensor @index unless that is done already. */
+unsigned int tcs_check_tensor(struct tcs_state *st, uint32_t index);
+/** tcs_check_scalar() - the value of scalar argument @slot */
+unsigned int tcs_check_scalar(const struct tcs_state *st, uint64_t slot, uint64_t *value);
+/**
+ * tcs_check_op() - decode, check and plan one operation
+ * @bad_tensor: set to the tensor that is at fault, if one alone is
+ */
+unsigned int tcs_check_op(struct tcs_state *st, const struct aci_tcs_op *raw, struct tcs_op *op,
+			  uint32_t *bad_tensor);
+
+/* --- tcs_identify.c --- */
+/** tcs_supports() - is @function of @opcode offered for @combo (one bit)? */
+bool tcs_supports(uint16_t opcode, uint32_t function, uint64_t combo);
+bool tcs_opcode_exists(uint16_t opcode);
+/** tcs_type_bytes() - element size, 0: not a type of this card */
+unsigned int tcs_type_bytes(uint8_t type);
+
+/* --- tcs.c --- */
+/** tcs_scratch() - at least @bytes of scratch memory, or NULL. Contents survive until the next call. */
+void *tcs_scratch(struct tcs_state *st, enum tcs_scratch which, size_t bytes);
+
+/* --- planning and running, one pair per kind of operation; plans cannot fail --- */
+void tcs_elementwise_plan(struct tcs_op *op);
+unsigned int tcs_elementwise_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
+void tcs_softmax_plan(struct tcs_op *op);
+unsigned int tcs_softmax_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
+void tcs_matmul_plan(struct tcs_op *op);
+unsigned int tcs_matmul_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
+void tcs_conv_plan(struct tcs_op *op);
+unsigned int tcs_conv_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
+void tcs_pool_plan(struct tcs_op *op);
+unsigned int tcs_pool_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
+
+static inline uint64_t tcs_min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t tcs_max(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static inline uint64_t tcs_div_up(uint64_t a, uint64_t b)
+{
+	return a / b + (a % b != 0);
+}
+
+/* Byte offset of @index steps of @stride; the product was checked with the tensor's bounds. */
+static inline uint64_t tcs_step(uint64_t index, int64_t stride)
+{
+	return index * (uint64_t)stride;
+}
+
+#endif

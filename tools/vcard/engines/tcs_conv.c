@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+/*
+ * CONV as a matrix product: filters x patch times patch x output positions.
+ * A 1x1 convolution over whole rows needs no patches: the input is the matrix.
+ */
+#include "tcs_gemm.h"
+#include "tcs_window.h"
+
+#define NARROW	16
+
+void tcs_conv_plan(struct tcs_op *op)
+{
+	struct tcs_window_plan *p = &op->window;
+	uint64_t filters = tcs_min(p->filters, tcs_max(TCS_TILE_OPERAND / p->patch, 1));
+	uint64_t elements;
+
+	if (filters < p->filters && filters > NARROW)
+		filters -= filters % NARROW;
+	elements = tcs_min(TCS_TILE_MACS / (filters * p->patch), TCS_TILE_OPERAND / 2 / p->patch);
+	elements = tcs_min(elements, TCS_TILE_OPERAND / filters);
+	op->tiles = tcs_window_tiles(p, op->out->shape[0], filters, elements);
+}
+
+static bool is_pointwise(const struct tcs_op *op)
+{
+	const struct tcs_window_plan *p = &op->window;
+
+	for (unsigned int i = 0; i < 2; i++)
+		if (p->axis[i].kernel != 1 || p->axis[i].stride != 1 || p->axis[i].pad_begin ||
+		    p->axis[i].pad_end)
+			return false;
+	return p->axis[0].in == 1 || p->axis[1].in == 1 ||
+	       op->in[0]->stride[2] == (int64_t)p->axis[1].in * op->in[0]->stride[3];
+}
+
+static unsigned int map_positions(struct tcs_state *st, const struct tcs_op *op,
+				  const struct tcs_patch *patch, struct tcs_map *map,
+				  struct tcs_matrix *matrix)
+{
+	const struct tcs_window_plan *p = &op->window;
+	const struct tcs_tensor *in = op->in[0];
+	const uint64_t positions = patch->count[0] * patch->count[1];
+	const uint8_t zero[4] = { 0 };
+	void *dst;
+
+	if (is_pointwise(op)) {
+		const uint64_t va = in->va + tcs_step(patch->image, in->stride[0]) +
+				    tcs_step(patch->group * p->channels, in->stride[1]) +
+				    tcs_step(patch->first[0], in->stride[2]) +
+				    tcs_step(patch->first[1], in->stride[3]);
+
+		/* The columns of one row, or whole rows one after the other. */
+		return tcs_map_matrix(st, va, in->element_bytes, p->channels, positions,
+				      in->stride[1],
+				      p->axis[1].in > 1 ? in->stride[3] : in->stride[2],
+				      TCS_SCRATCH_IN0, map, matrix);
+	}
+	dst = tcs_scratch(st, TCS_SCRATCH_IN0, p->patch * positions * in->element_bytes);
+	if (!dst)
+		return ACI_STATUS_ENGINE_FAULT;
+	*matrix = (struct tcs_matrix){ .ptr = dst, .ld = (int64_t)positions };
+	return tcs_window_gather(st, op, patch, zero, dst);
+}
+
+/* Filters of the tile as a dense matrix; kept for the tiles that follow. */
+static unsigned int map_filters(struct tcs_state *st, const struct tcs_op *op,
+				const struct tcs_patch *patch, struct tcs_map *map,
+				struct tcs_matrix *matrix)
+{
+	const struct tcs_window_plan *p = &op->window;
+	const struct tcs_tensor *w = op->in[1];
+	const uint64_t start[4] = { patch->group * p->filters + patch->filter };
+	const uint64_t count[4] = { patch->filters, w->shape[1], w->shape[2], w->shape[3] };
+	unsigned int status;
+	struct tcs_box box;
+	void *packed;
+
+	*matrix = (struct tcs_matrix){ .ld = (int64_t)p->patch };
+	tcs_box_slice(&box, w->va, w->element_bytes, 4, w->stride, start, count);
+	if (op->out->shape[0] * p->row_tiles * p->col_tiles == 1) {
+		status = tcs_map_in(st, &box, TCS_SCRATCH_IN1, map);
+		matrix->ptr = map->ptr;
+		return status;
+	}
+	if (st->in1_valid && st->in1_va == box.va && st->in1_count == patch->filters) {
+		matrix->ptr = st->scratch[TCS_SCRATCH_IN1];
+		return ACI_STATUS_SUCCESS;
+	}
+	packed = tcs_scratch(st, TCS_SCRATCH_IN1, tcs_box_elements(&box) * w->element_bytes);
+	if (!packed)
+		return ACI_STATUS_ENGINE_FAULT;
+	st->in1_valid = false;
+	status = tcs_box_load(st, &box, packed);
+	st->in1_valid = status == ACI_STATUS_SUCCESS;
+	st->in1_va = box.va;
+	st->in1_count = patch->filters;
+	matrix->ptr = packed;
+	return status;
+}
+
+static unsigned int map_bias(struct tcs_state *st, const struct tcs_op *op,
+			     const struct tcs_patch *patch, struct tcs_map *map,
+			     struct tcs_bias *bias)
+{
+	const struct tcs_tensor *t = op->in[2];
+	const uint64_t start = patch->group * op->window.filters + patch->filter;
+	unsigned int status;
+	struct tcs_box box;
+
+	tcs_box_slice(&box, t->va, t->element_bytes, 1, t->stride, &start, &patch->filters);
+	status = tcs_map_in(st, &box, TCS_SCRATCH_IN2, map);
+	*bias = (struct tcs_bias){ .ptr = map->ptr, .row = 1, .col = 0 };
+	return status;
+}
+
+unsigned int tcs_conv_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile)
+{
+	const struct tcs_window_plan *p = &op->window;
+	const struct tcs_tensor *out = op->out;
+	struct tcs_map maps[4] = { 0 };
+	struct tcs_bias bias = { 0 };
+	struct tcs_matrix filters, positions;
+	struct tcs_patch patch;
+	unsigned int status;
+	struct tcs_box box;
+
+	tcs_window_patch(p, out->shape[0], tile, &patch);
+	tcs_box_slice(&box, out->va, out->element_bytes, 4, out->stride,
+		      (const uint64_t[]){ patch.image, patch.group * p->filters + patch.filter,
+					  patch.first[0], patch.first[1] },
+		      (const uint64_t[]){ 1, patch.filters, patch.count[0], patch.count[1] });
+
+	status = map_filters(st, op, &patch, &maps[1], &filters);
+	if (status == ACI_STATUS_SUCCESS)
+		status = map_positions(st, op, &patch, &maps[0], &positions);
+	if (status == ACI_STATUS_SUCCESS && op->in[2])
+		status = map_bias(st, op, &patch, &maps[2], &bias);
+	if (status == ACI_STATUS_SUCCESS)
+		status = tcs_map_out(st, &box, TCS_SCRATCH_OUT, &maps[3]);
+	if (status == ACI_STATUS_SUCCESS)
+		status = tcs_product(op, patch.filters, patch.count[0] * patch.count[1], p->patch,
+				     &filters, &positions, maps[3].ptr, &bias);
+	return tcs_unmap_all(st, maps, 4, status);
+}

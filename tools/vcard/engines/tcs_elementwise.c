@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+/* COPY, UNARY and BINARY: tiles of the output and what goes into them. */
+#include <string.h>
+
+#include "tcs_box.h"
+#include "tcs_math.h"
+
+#define TILE_SLOW	(16ull << 10)	/* functions that take tens of nanoseconds */
+#define TILE_MIN	256
+
+static bool is_slow(const struct tcs_op *op)
+{
+	if (op->opcode == ACI_TCS_OP_BINARY)
+		return op->function == ACI_TCS_BINARY_POW;
+	return op->opcode == ACI_TCS_OP_UNARY && op->function == ACI_TCS_UNARY_ERF;
+}
+
+static unsigned int input_count(const struct tcs_op *op)
+{
+	return op->opcode == ACI_TCS_OP_BINARY ? 2 : 1;
+}
+
+static void tile_boxes(const struct tcs_op *op, uint64_t tile, struct tcs_box *in,
+		       struct tcs_box *out)
+{
+	const struct tcs_tensor *t = op->out;
+	uint64_t start[ACI_TCS_RANK_MAX], count[ACI_TCS_RANK_MAX];
+	int64_t stride[ACI_TCS_RANK_MAX];
+
+	tcs_split_tile(&op->split, t->rank, t->shape, tile, start, count);
+	tcs_box_slice(out, t->va, t->element_bytes, t->rank, t->stride, start, count);
+	for (unsigned int i = 0; i < input_count(op); i++) {
+		tcs_broadcast(op->in[i], t->rank, t->shape, stride);
+		tcs_box_slice(&in[i], op->in[i]->va, op->in[i]->element_bytes, t->rank, stride,
+			      start, count);
+	}
+}
+
+void tcs_elementwise_plan(struct tcs_op *op)
+{
+	uint64_t elements = is_slow(op) ? TILE_SLOW : TCS_TILE_ELEMENTS;
+	struct tcs_box in[2], out;
+	uint64_t windows;
+
+	do {
+		tcs_split_plan(&op->split, op->out->rank, op->out->shape, elements);
+		tile_boxes(op, 0, in, &out);
+		windows = tcs_box_windows(&out, true);
+		for (unsigned int i = 0; i < input_count(op); i++)
+			windows += tcs_box_windows(&in[i], false);
+		elements /= 2;
+	} while (windows > TCS_TILE_WINDOWS && elements >= TILE_MIN);
+	op->tiles = op->split.tiles;
+}
+
+static bool compute(const struct tcs_op *op, void *dst, const struct tcs_map *in, uint64_t n)
+{
+	if (op->opcode == ACI_TCS_OP_COPY) {
+		tcs_convert(op->out->type, dst, op->in[0]->type, in[0].ptr, n);
+	} else if (op->opcode == ACI_TCS_OP_BINARY) {
+		if (op->combo == ACI_TCS_COMBO_F32)
+			tcs_binary_f32(op->function, dst, in[0].ptr, in[1].ptr, n);
+		else
+			tcs_binary_i32(op->function, dst, in[0].ptr, in[1].ptr, n);
+	} else if (op->combo == ACI_TCS_COMBO_F32) {
+		return tcs_unary_f32(op->function, op->alpha, op->beta, dst, in[0].ptr, n);
+	} else if (op->combo == ACI_TCS_COMBO_I32) {
+		tcs_unary_i32(op->function, dst, in[0].ptr, n);
+	} else {
+		tcs_unary_i8(op->function, dst, in[0].ptr, n);
+	}
+	return true;
+}
+
+unsigned int tcs_elementwise_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile)
+{
+	struct tcs_map maps[3] = { 0 };
+	unsigned int status = ACI_STATUS_SUCCESS;
+	struct tcs_box in[2], out;
+
+	tile_boxes(op, tile, in, &out);
+	for (unsigned int i = 0; i < input_count(op) && status == ACI_STATUS_SUCCESS; i++)
+		status = tcs_map_in(st, &in[i], TCS_SCRATCH_IN0 + i, &maps[i]);
+	if (status == ACI_STATUS_SUCCESS)
+		status = tcs_map_out(st, &out, TCS_SCRATCH_OUT, &maps[2]);
+	if (status == ACI_STATUS_SUCCESS && !compute(op, maps[2].ptr, maps, tcs_box_elements(&out)))
+		status = ACI_STATUS_ENGINE_FAULT;
+	return tcs_unmap_all(st, maps, 3, status);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Element-wise loops on dense local memory. dst may equal src.
+ *
+ * oneDNN is used with one fixed block size only: its code generator never sees
+ * a size that a guest chose. Each thread has a context of its own, which goes
+ * when the thread ends. No locking.
+ */
+#ifndef VCARD_ENGINES_TCS_MATH_H
+#define VCARD_ENGINES_TCS_MATH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** tcs_math_thread_init() - before anything of oneDNN on this thread; cheap. Return: false: no memory */
+bool tcs_math_thread_init(void);
+
+bool tcs_unary_f32(uint32_t function, float alpha, float beta, float *dst, const float *src,
+		   uint64_t n);
+void tcs_unary_i32(uint32_t function, int32_t *dst, const int32_t *src, uint64_t n);
+void tcs_unary_i8(uint32_t function, int8_t *dst, const int8_t *src, uint64_t n);
+void tcs_binary_f32(uint32_t function, float *dst, const float *a, const float *b, uint64_t n);
+void tcs_binary_i32(uint32_t function, int32_t *dst, const int32_t *a, const int32_t *b,
+		    uint64_t n);
+
+/** tcs_convert() - between any two types that tcs_type_bytes() knows */
+void tcs_convert(uint8_t dst_type, void *dst, uint8_t src_type, const void *src, uint64_t n);
+
+#endif

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/* The geometry of CONV and POOL. */
+#include <string.h>
+
+#include "tcs_window.h"
+
+/* One window over the whole input region of a tile, where that is not much more than needed. */
+#define COVER_SPAN	(8u << 20)
+
+static bool axis_fits(struct tcs_axis *axis, uint64_t in, uint64_t out)
+{
+	/* kernel <= 2^24 and the rest below 2^41: no overflow */
+	const uint64_t extent = (axis->kernel - 1) * axis->dilation + 1;
+	const uint64_t padded = in + axis->pad_begin + axis->pad_end;
+
+	axis->in = in;
+	axis->out = out;
+	return extent <= padded && out == (padded - extent) / axis->stride + 1;
+}
+
+bool tcs_window_fits(struct tcs_window_plan *plan, const struct tcs_tensor *in,
+		     const struct tcs_tensor *out)
+{
+	const uint64_t rows = plan->axis[0].kernel, cols = plan->axis[1].kernel;
+
+	if (plan->channels > ACI_TCS_REDUCE_MAX || rows > ACI_TCS_REDUCE_MAX / plan->channels ||
+	    cols > ACI_TCS_REDUCE_MAX / plan->channels / rows)
+		return false;
+	plan->patch = plan->channels * rows * cols;
+	return axis_fits(&plan->axis[0], in->shape[2], out->shape[2]) &&
+	       axis_fits(&plan->axis[1], in->shape[3], out->shape[3]);
+}
+
+uint64_t tcs_window_tiles(struct tcs_window_plan *plan, uint64_t images, uint64_t filter_tile,
+			  uint64_t elements)
+{
+	const uint64_t rows = plan->axis[0].out, cols = plan->axis[1].out;
+
+	elements = tcs_max(elements, 1);
+	plan->filter_tile = filter_tile;
+	plan->col_tile = tcs_min(cols, elements);
+	plan->row_tile = tcs_min(rows, elements / plan->col_tile);
+	plan->filter_tiles = tcs_div_up(plan->filters, plan->filter_tile);
+	plan->row_tiles = tcs_div_up(rows, plan->row_tile);
+	plan->col_tiles = tcs_div_up(cols, plan->col_tile);
+	return images * plan->groups * plan->filter_tiles * plan->row_tiles * plan->col_tiles;
+}
+
+/* Filters change slowest, so that a block of weights is loaded once for all images. */
+void tcs_window_patch(const struct tcs_window_plan *plan, uint64_t images, uint64_t tile,
+		      struct tcs_patch *patch)
+{
+	patch->first[1] = tile % plan->col_tiles * plan->col_tile;
+	tile /= plan->col_tiles;
+	patch->first[0] = tile % plan->row_tiles * plan->row_tile;
+	tile /= plan->row_tiles;
+	patch->image = tile % images;
+	tile /= images;
+	patch->filter = tile % plan->filter_tiles * plan->filter_tile;
+	patch->group = tile / plan->filter_tiles;
+	patch->filters = tcs_min(plan->filter_tile, plan->filters - patch->filter);
+	patch->count[0] = tcs_min(plan->row_tile, plan->axis[0].out - patch->first[0]);
+	patch->count[1] = tcs_min(plan->col_tile, plan->axis[1].out - patch->first[1]);
+}
+
+/* Of the outputs [first, first + count) those that see the input through kernel place @tap. */
+static void clip_outputs(const struct tcs_axis *axis, uint64_t tap, uint64_t first, uint64_t count,
+			 uint64_t *begin, uint64_t *end)
+{
+	const int64_t shift = (int64_t)(tap * axis->dilation) - (int64_t)axis->pad_begin;
+	const int64_t limit = (int64_t)axis->in - shift;	/* of output * stride */
+	const uint64_t low = shift < 0 ? tcs_div_up((uint64_t)-shift, axis->stride) : 0;
+	const uint64_t high = limit > 0 ? tcs_div_up((uint64_t)limit, axis->stride) : 0;
+
+	*begin = tcs_max(low, first);
+	*end = tcs_min(high, first + count);
+	if (*end < *begin)
+		*end = *begin;
+}
+
+uint64_t tcs_window_taps(const struct tcs_axis *axis, uint64_t index)
+{
+	const int64_t start = (int64_t)(index * axis->stride) - (int64_t)axis->pad_begin;
+	const uint64_t low = start < 0 ? tcs_div_up((uint64_t)-start, axis->dilation) : 0;
+	const uint64_t high = start < (int64_t)axis->in ?
+			      tcs_div_up((uint64_t)((int64_t)axis->in - start), axis->dilation) : 0;
+	const uint64_t end = tcs_min(high, axis->kernel);
+
+	return end > low ? end - low : 0;
+}
+
+static uint64_t input_index(const struct tcs_axis *axis, uint64_t output, uint64_t tap)
+{
+	return output * axis->stride + tap * axis->dilation - axis->pad_begin;
+}
+
+/* Input rows or columns that the tile can touch: [begin, begin + count), count may be 0. */
+static void input_range(const struct tcs_axis *axis, uint64_t first, uint64_t count,
+			uint64_t *begin, uint64_t *length)
+{
+	const int64_t low = (int64_t)(first * axis->stride) - (int64_t)axis->pad_begin;
+	const int64_t high = (int64_t)((first + count - 1) * axis->stride +
+				       (axis->kernel - 1) * axis->dilation + 1) -
+			     (int64_t)axis->pad_begin;
+
+	*begin = low > 0 ? (uint64_t)low : 0;
+	*length = 0;
+	if (high > (int64_t)*begin && *begin < axis->in)
+		*length = tcs_min((uint64_t)high, axis->in) - *begin;
+}
+
+/* Open one window over all that the tile reads. *@open stays false where that would be too much. */
+static unsigned int open_cover(struct tcs_state *st, const struct tcs_op *op,
+			       const struct tcs_patch *patch, struct vm_access *access, bool *open)
+{
+	const struct tcs_window_plan *plan = &op->window;
+	const struct tcs_tensor *in = op->in[0];
+	uint64_t start[4] = { patch->image, patch->group * plan->channels }, count[4];
+	uint64_t lo = in->va, hi = in->va + in->element_bytes;
+	unsigned int status;
+
+	*open = false;
+	count[0] = 1;
+	count[1] = plan->channels;
+	for (unsigned int i = 0; i < 2; i++) {
+		input_range(&plan->axis[i], patch->first[i], patch->count[i],
+			    &start[2 + i], &count[2 + i]);
+		if (!count[2 + i])
+			return ACI_STATUS_SUCCESS;
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		const uint64_t reach = tcs_step(count[i] - 1, in->stride[i]);
+
+		lo += tcs_step(start[i], in->stride[i]);
+		hi += tcs_step(start[i], in->stride[i]);
+		if (in->stride[i] < 0)
+			lo += reach;
+		else
+			hi += reach;
+	}
+	if (hi - lo > COVER_SPAN)
+		return ACI_STATUS_SUCCESS;
+	status = tcs_window_open(st, lo, hi - lo, VM_ACCESS_READ, access);
+	*open = status == ACI_STATUS_SUCCESS;
+	return status;
+}
+
+/* @size is 1 or 4: what CONV and POOL take. */
+static void fill_row(uint8_t *dst, uint64_t count, const void *fill, unsigned int size)
+{
+	uint32_t word;
+
+	if (size == 1) {
+		memset(dst, *(const uint8_t *)fill, count);
+		return;
+	}
+	memcpy(&word, fill, sizeof(word));
+	for (uint64_t i = 0; i < count; i++)
+		((uint32_t *)dst)[i] = word;
+}
+
+/* One row of the patch matrix; without @cover each row opens its own windows. */
+static unsigned int gather_row(struct tcs_state *st, const struct tcs_op *op,
+			       const struct tcs_patch *patch, uint64_t channel, const uint64_t *tap,
+			       const void *fill, uint8_t *dst, const struct vm_access *cover)
+{
+	const struct tcs_axis *axis = op->window.axis;
+	const struct tcs_tensor *in = op->in[0];
+	const unsigned int size = in->element_bytes;
+	const int64_t dst_row = (int64_t)patch->count[1] * size;
+	uint64_t begin[2], end[2], rows, cols;
+	struct tcs_box box;
+
+	for (unsigned int i = 0; i < 2; i++)
+		clip_outputs(&axis[i], tap[i], patch->first[i], patch->count[i], &begin[i], &end[i]);
+	rows = end[0] - begin[0];
+	cols = end[1] - begin[1];
+	if (rows < patch->count[0] || cols < patch->count[1])
+		fill_row(dst, patch->count[0] * patch->count[1], fill, size);
+	if (!rows || !cols)
+		return ACI_STATUS_SUCCESS;
+
+	dst += (begin[0] - patch->first[0]) * (uint64_t)dst_row +
+	       (begin[1] - patch->first[1]) * size;
+	box = (struct tcs_box){ .rank = 2, .element_bytes = size, .shape = { rows, cols } };
+	box.va = in->va + tcs_step(patch->image, in->stride[0]) + tcs_step(channel, in->stride[1]);
+	for (unsigned int i = 0; i < 2; i++) {
+		box.va += tcs_step(input_index(&axis[i], begin[i], tap[i]), in->stride[2 + i]);
+		/* not used where the shape is 1, and then it might not fit */
+		box.stride[i] = box.shape[i] > 1 ? (int64_t)axis[i].stride * in->stride[2 + i] : 0;
+	}
+	if (!cover)
+		return tcs_box_load_strided(st, &box, dst, (const int64_t[]){ dst_row, size });
+	tcs_copy_plane(dst, dst_row, size, (const uint8_t *)cover->ptr + (box.va - cover->va),
+		       box.stride[0], box.stride[1], rows, cols, size);
+	return ACI_STATUS_SUCCESS;
+}
+
+static unsigned int gather_rows(struct tcs_state *st, const struct tcs_op *op,
+				const struct tcs_patch *patch, const void *fill, uint8_t *dst,
+				const struct vm_access *cover)
+{
+	const struct tcs_window_plan *plan = &op->window;
+	const uint64_t row_bytes = patch->count[0] * patch->count[1] * op->in[0]->element_bytes;
+	const uint64_t channel = patch->group * plan->channels;
+	uint64_t tap[2];
+
+	for (uint64_t c = 0; c < plan->channels; c++)
+		for (tap[0] = 0; tap[0] < plan->axis[0].kernel; tap[0]++)
+			for (tap[1] = 0; tap[1] < plan->axis[1].kernel; tap[1]++) {
+				unsigned int status;
+
+				status = gather_row(st, op, patch, channel + c, tap, fill, dst,
+						    cover);
+				if (status != ACI_STATUS_SUCCESS)
+					return status;
+				dst += row_bytes;
+			}
+	return ACI_STATUS_SUCCESS;
+}
+
+unsigned int tcs_window_gather(struct tcs_state *st, const struct tcs_op *op,
+			       const struct tcs_patch *patch, const void *fill, void *dst)
+{
+	struct vm_access cover;
+	unsigned int status;
+	bool open;
+
+	status = open_cover(st, op, patch, &cover, &open);
+	if (status != ACI_STATUS_SUCCESS)
+		return status;
+	status = gather_rows(st, op, patch, fill, dst, open ? &cover : NULL);
+	if (open && status == ACI_STATUS_SUCCESS)
+		status = tcs_window_close(st, &cover);
+	return status;
+}
