@@ -37,7 +37,7 @@ static void service_drain_notify(struct inproc_card *card)
 		service_take_entry(card, le16toh(entry->queue_id));
 	}
 	/* The card must see what was taken before completed is read. */
-	atomic_thread_fence(memory_order_seq_cst);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 static void service_drain_events(struct inproc_card *card)

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Graphs: tensors without addresses. A tensor is a strided view of a storage;
+ * operations make storages, views share them.
+ *
+ * Locking: none; one thread builds a graph.
+ */
+#ifndef LIB_GRAPH_H
+#define LIB_GRAPH_H
+
+#include "program.h"
+
+enum storage_kind { STORAGE_INPUT, STORAGE_CONSTANT, STORAGE_COMPUTED };
+
+struct graph_storage {
+	enum storage_kind kind;
+	uint64_t bytes;
+	void *data;			/* CONSTANT */
+};
+
+struct graph_tensor {
+	char *name;			/* may be NULL */
+	uint32_t storage;
+	struct accel_view view;		/* offset from the start of the storage; slot unused */
+};
+
+struct graph_op {
+	uint32_t opcode;
+	uint32_t function;
+	float alpha, beta;
+	uint32_t axis;
+	struct accel_window window;
+	uint32_t in[PROGRAM_INPUTS];	/* tensor ids; ACCEL_TENSOR_NONE: none */
+	uint32_t out;
+};
+
+struct graph_port {
+	char *name;			/* never NULL */
+	uint32_t tensor;
+};
+
+struct accel_graph {
+	struct accel_device *device;
+	struct graph_storage *storages;
+	struct graph_tensor *tensors;	/* id - 1 */
+	struct graph_op *ops;
+	struct graph_port *inputs;
+	struct graph_port *outputs;
+	uint32_t storage_count, storage_room;
+	uint32_t tensor_count, tensor_room;
+	uint32_t op_count, op_room;
+	uint32_t input_count, input_room;
+	uint32_t output_count, output_room;
+};
+
+/** graph_find() - NULL with text: no such tensor */
+struct graph_tensor *graph_find(const struct accel_graph *graph, uint32_t tensor);
+/** graph_add_view() - a tensor that looks at @storage by @view */
+int graph_add_view(struct accel_graph *graph, uint32_t storage, const struct accel_view *view, uint32_t *tensor);
+/** graph_add_dense() - a tensor with a storage of its own */
+int graph_add_dense(struct accel_graph *graph, enum storage_kind kind, enum accel_type type, uint32_t rank,
+		    const uint64_t *shape, uint32_t *tensor);
+/** graph_add_op() - checks types and shapes; all tensors exist already */
+int graph_add_op(struct accel_graph *graph, const struct graph_op *op);
+/** graph_copy() - to a new dense tensor of @type */
+int graph_copy(struct accel_graph *graph, enum accel_type type, uint32_t in, uint32_t *out);
+/** graph_broadcast_shape() - of two shapes by rank alignment. -EINVAL */
+int graph_broadcast_shape(uint32_t a_rank, const uint64_t *a, uint32_t b_rank, const uint64_t *b,
+			  uint32_t *rank, uint64_t *shape);
+
+/** view_is_dense() - row-major without gaps */
+bool view_is_dense(const struct accel_view *view);
+
+/* --- graph_plan.c: pure functions --- */
+
+/** struct plan_item - bytes that live from step @first to step @last, both included */
+struct plan_item {
+	uint64_t bytes;
+	uint32_t first;
+	uint32_t last;
+	uint64_t offset;		/* out */
+};
+
+/**
+ * graph_plan() - place items so that those alive at the same time do not overlap
+ * @align: power of two, of all offsets
+ *
+ * Return: 0, -ENOMEM, -EOVERFLOW.
+ */
+int graph_plan(struct plan_item *items, uint32_t count, uint64_t align, uint64_t *peak);
+/** graph_plan_bound() - no plan has a lower peak */
+uint64_t graph_plan_bound(const struct plan_item *items, uint32_t count, uint64_t align);
+
+#endif

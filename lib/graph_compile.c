@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT
+/* From a graph to a model: what is needed, where it lives, one program, constants on the card. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "model.h"
+
+#define STORAGE_ALIGN	64u
+
+/** struct compile_storage - what compilation knows of a storage */
+struct compile_storage {
+	bool needed;
+	bool kept;			/* an output: alive to the end */
+	uint32_t first;
+	uint32_t last;
+	uint64_t offset;		/* in workspace or constants */
+};
+
+struct compile {
+	struct accel_graph *graph;
+	struct compile_storage *storages;
+	bool *op_needed;
+	uint32_t *output_tensors;	/* what is downloaded for each output */
+	uint64_t workspace_bytes;
+	uint64_t constant_bytes;
+};
+
+static const struct graph_tensor *compile_tensor(const struct compile *compile, uint32_t tensor)
+{
+	return &compile->graph->tensors[tensor - 1];
+}
+
+/* --- What is needed ------------------------------------------------------------------------------------------ */
+
+/* A download reads dense bytes of the workspace: other outputs are copied there first. */
+static int compile_outputs(struct compile *compile)
+{
+	struct accel_graph *graph = compile->graph;
+
+	for (uint32_t i = 0; i < graph->output_count; i++) {
+		const struct graph_tensor *tensor = compile_tensor(compile, graph->outputs[i].tensor);
+		bool direct = view_is_dense(&tensor->view) &&
+			      graph->storages[tensor->storage].kind != STORAGE_CONSTANT;
+		int ret = 0;
+
+		compile->output_tensors[i] = graph->outputs[i].tensor;
+		if (!direct)
+			ret = graph_copy(graph, tensor->view.type, graph->outputs[i].tensor,
+					 &compile->output_tensors[i]);
+		if (ret)
+			return error_prefix(ret, "output \"%s\": ", graph->outputs[i].name);
+	}
+	return 0;
+}
+
+static int compile_alloc(struct compile *compile)
+{
+	struct accel_graph *graph = compile->graph;
+
+	compile->storages = calloc(graph->storage_count, sizeof(*compile->storages));
+	compile->op_needed = calloc(graph->op_count + 1, sizeof(*compile->op_needed));
+	return compile->storages && compile->op_needed ? 0 : error_set(-ENOMEM, "out of memory");
+}
+
+static void compile_use(struct compile *compile, uint32_t tensor, uint32_t step)
+{
+	struct compile_storage *storage = &compile->storages[compile_tensor(compile, tensor)->storage];
+
+	if (!storage->needed) {
+		storage->needed = true;
+		storage->first = storage->last = step;
+	}
+	if (step < storage->first)
+		storage->first = step;
+	if (step > storage->last)
+		storage->last = step;
+}
+
+/* Step of operation i is i + 1; inputs arrive at step 0, outputs leave after the last one. */
+static void compile_lifetimes(struct compile *compile)
+{
+	struct accel_graph *graph = compile->graph;
+
+	for (uint32_t i = 0; i < graph->output_count; i++)
+		compile_use(compile, compile->output_tensors[i], graph->op_count + 1);
+	/* Backwards: what an operation makes is needed if something behind it reads it. */
+	for (uint32_t i = graph->op_count; i-- > 0;) {
+		const struct graph_op *op = &graph->ops[i];
+
+		if (!compile->storages[compile_tensor(compile, op->out)->storage].needed)
+			continue;
+		compile->op_needed[i] = true;
+		compile_use(compile, op->out, i + 1);
+		for (int n = 0; n < PROGRAM_INPUTS; n++)
+			if (op->in[n] != ACCEL_TENSOR_NONE)
+				compile_use(compile, op->in[n], i + 1);
+	}
+	/* All inputs are uploaded, used or not. */
+	for (uint32_t i = 0; i < graph->input_count; i++)
+		compile_use(compile, graph->inputs[i].tensor, 0);
+}
+
+/* --- Where it lives --------------------------------------------------------------------------------------------- */
+
+static int compile_constants(struct compile *compile)
+{
+	struct accel_graph *graph = compile->graph;
+
+	for (uint32_t i = 0; i < graph->storage_count; i++) {
+		uint64_t end;
+
+		if (graph->storages[i].kind != STORAGE_CONSTANT || !compile->storages[i].needed)
+			continue;
+		compile->storages[i].offset = compile->constant_bytes;
+		if (__builtin_add_overflow(compile->constant_bytes, graph->storages[i].bytes + STORAGE_ALIGN - 1,
+					   &end))
+			return error_set(-EINVAL, "the constants are too large");
+		compile->constant_bytes = end & ~(uint64_t)(STORAGE_ALIGN - 1);
+	}
+	return 0;
+}
+
+static bool compile_is_planned(const struct compile *compile, uint32_t storage)
+{
+	return compile->storages[storage].needed && compile->graph->storages[storage].kind != STORAGE_CONSTANT;
+}
+
+static int compile_workspace(struct compile *compile)
+{
+	struct accel_graph *graph = compile->graph;
+	struct plan_item *items = calloc(graph->storage_count, sizeof(*items));
+	uint32_t count = 0;
+	int ret;
+
+	if (!items)
+		return error_set(-ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < graph->storage_count; i++)
+		if (compile_is_planned(compile, i))
+			items[count++] = (struct plan_item) {
+				.bytes = graph->storages[i].bytes,
+				.first = compile->storages[i].first,
+				.last = compile->storages[i].last,
+			};
+	ret = graph_plan(items, count, STORAGE_ALIGN, &compile->workspace_bytes);
+	if (ret)
+		error_set(ret, "the memory of the graph cannot be planned: %s", strerror(-ret));
+	count = 0;
+	for (uint32_t i = 0; i < graph->storage_count && !ret; i++)
+		if (compile_is_planned(compile, i))
+			compile->storages[i].offset = items[count++].offset;
+	free(items);
+	return ret;
+}
+
+/* --- The program --------------------------------------------------------------------------------------------------- */
+
+static void compile_view(const struct compile *compile, uint32_t tensor, struct accel_view *view)
+{
+	const struct graph_tensor *found = compile_tensor(compile, tensor);
+	bool constant = compile->graph->storages[found->storage].kind == STORAGE_CONSTANT;
+
+	*view = found->view;
+	view->slot = constant ? MODEL_SLOT_CONSTANTS : MODEL_SLOT_WORKSPACE;
+	view->offset += compile->storages[found->storage].offset;
+}
+
+static int compile_op(const struct compile *compile, const struct graph_op *op, struct accel_program *program)
+{
+	struct accel_view views[PROGRAM_INPUTS], out;
+	const struct accel_view *in[PROGRAM_INPUTS] = { NULL };
+
+	for (int i = 0; i < PROGRAM_INPUTS; i++) {
+		if (op->in[i] == ACCEL_TENSOR_NONE)
+			continue;
+		compile_view(compile, op->in[i], &views[i]);
+		in[i] = &views[i];
+	}
+	compile_view(compile, op->out, &out);
+	switch (op->opcode) {
+	case ACI_TCS_OP_COPY:
+		return accel_program_copy(program, in[0], &out);
+	case ACI_TCS_OP_UNARY:
+		return accel_program_unary(program, op->function, op->alpha, op->beta, in[0], &out);
+	case ACI_TCS_OP_BINARY:
+		return accel_program_binary(program, op->function, in[0], in[1], &out);
+	case ACI_TCS_OP_SOFTMAX:
+		return accel_program_softmax(program, op->axis, in[0], &out);
+	case ACI_TCS_OP_MATMUL:
+		return accel_program_matmul(program, op->function, in[0], in[1], in[2], &out);
+	case ACI_TCS_OP_CONV:
+		return accel_program_conv(program, op->function, &op->window, in[0], in[1], in[2], &out);
+	default:
+		return accel_program_pool(program, op->opcode, &op->window, in[0], &out);
+	}
+}
+
+static int compile_program(const struct compile *compile, struct accel_model *model)
+{
+	int ret = accel_program_create(compile->graph->device, &model->program);
+
+	for (uint32_t i = 0; i < compile->graph->op_count && !ret; i++)
+		if (compile->op_needed[i])
+			ret = compile_op(compile, &compile->graph->ops[i], model->program);
+	return ret;
+}
+
+/* --- To the card -------------------------------------------------------------------------------------------------------- */
+
+static int compile_buffers(const struct compile *compile, struct accel_model *model)
+{
+	bool card = model->context->device->facts.card_memory_bytes;
+	enum accel_placement placement = card ? ACCEL_MEMORY_CARD : ACCEL_MEMORY_HOST;
+	int ret = 0;
+
+	if (compile->workspace_bytes)
+		ret = accel_buffer_create(model->context, compile->workspace_bytes, placement, 0,
+					  &model->workspace);
+	if (!ret && compile->constant_bytes)
+		ret = accel_buffer_create(model->context, compile->constant_bytes, placement,
+					  ACCEL_BUFFER_READONLY, &model->constants);
+	return ret;
+}
+
+static int compile_upload(const struct compile *compile, struct accel_model *model)
+{
+	const struct accel_stream_options options = {
+		.engine = ACCEL_ENGINE_COMPUTE, .priority = ACCEL_PRIORITY_NORMAL,
+	};
+	struct accel_graph *graph = compile->graph;
+	struct accel_stream *stream;
+	int ret = accel_stream_create(model->context, &options, &stream);
+
+	if (ret)
+		return ret;
+	for (uint32_t i = 0; i < graph->storage_count && !ret; i++)
+		if (graph->storages[i].kind == STORAGE_CONSTANT && compile->storages[i].needed)
+			ret = accel_stream_upload(stream, model->constants, compile->storages[i].offset,
+						  graph->storages[i].data, graph->storages[i].bytes);
+	if (!ret && model->program->op_count)
+		ret = accel_program_load(model->program, model->context, stream);
+	if (!ret)
+		ret = accel_stream_synchronize(stream, ACCEL_WAIT_FOREVER);
+	accel_stream_destroy(stream);
+	return ret;
+}
+
+/* --- Inputs and outputs ---------------------------------------------------------------------------------------------------- */
+
+static int compile_port(const struct compile *compile, const char *name, uint32_t tensor, struct model_port *port)
+{
+	const struct graph_tensor *found = compile_tensor(compile, tensor);
+	struct accel_tensor_info *info = &port->info;
+
+	port->name = strdup(name);
+	if (!port->name)
+		return error_set(-ENOMEM, "out of memory");
+	port->offset = compile->storages[found->storage].offset + found->view.offset;
+	info->name = port->name;
+	info->type = found->view.type;
+	info->rank = found->view.rank;
+	memcpy(info->shape, found->view.shape, sizeof(info->shape));
+	info->bytes = accel_type_bytes(info->type);
+	for (uint32_t i = 0; i < info->rank; i++)
+		info->bytes *= info->shape[i];
+	return 0;
+}
+
+static int compile_ports(const struct compile *compile, struct accel_model *model)
+{
+	struct accel_graph *graph = compile->graph;
+	int ret = 0;
+
+	model->inputs = calloc(graph->input_count + 1, sizeof(*model->inputs));
+	model->outputs = calloc(graph->output_count + 1, sizeof(*model->outputs));
+	if (!model->inputs || !model->outputs)
+		return error_set(-ENOMEM, "out of memory");
+	for (; model->input_count < graph->input_count && !ret; model->input_count++)
+		ret = compile_port(compile, graph->inputs[model->input_count].name,
+				   graph->inputs[model->input_count].tensor, &model->inputs[model->input_count]);
+	for (; model->output_count < graph->output_count && !ret; model->output_count++)
+		ret = compile_port(compile, graph->outputs[model->output_count].name,
+				   compile->output_tensors[model->output_count],
+				   &model->outputs[model->output_count]);
+	return ret;
+}
+
+static int compile_plan(struct compile *compile)
+{
+	int ret = compile_outputs(compile);
+
+	if (!ret)
+		ret = compile_alloc(compile);
+	if (ret)
+		return ret;
+	compile_lifetimes(compile);
+	ret = compile_constants(compile);
+	return ret ? ret : compile_workspace(compile);
+}
+
+static int compile_model(struct compile *compile, struct accel_model *model)
+{
+	uint64_t operations;
+	int ret = compile_plan(compile);
+
+	if (!ret)
+		ret = compile_ports(compile, model);
+	if (!ret)
+		ret = compile_program(compile, model);
+	if (!ret)
+		ret = compile_buffers(compile, model);
+	if (!ret)
+		ret = compile_upload(compile, model);
+	if (!ret)
+		ret = accel_program_get_stats(model->program, &operations, &model->stats.macs);
+	if (ret)
+		return ret;
+	model->stats.card_operations = (uint32_t)operations;
+	model->stats.workspace_bytes = compile->workspace_bytes;
+	model->stats.constant_bytes = compile->constant_bytes;
+	return 0;
+}
+
+int accel_model_compile(struct accel_graph *graph, struct accel_context *context, struct accel_model **out)
+{
+	struct compile compile = { .graph = graph };
+	struct accel_model *model;
+	int ret;
+
+	if (!graph || !context || !out)
+		return error_set(-EINVAL, "no argument may be NULL");
+	*out = NULL;
+	if (graph->device != context->device)
+		return error_set(-EINVAL, "graph and context are not of the same device");
+	if (!graph->output_count)
+		return error_set(-EINVAL, "the graph has no output");
+	model = calloc(1, sizeof(*model));
+	compile.output_tensors = calloc(graph->output_count, sizeof(*compile.output_tensors));
+	if (model && compile.output_tensors) {
+		model->context = context;
+		ret = compile_model(&compile, model);
+	} else {
+		ret = error_set(-ENOMEM, "out of memory");
+	}
+	free(compile.storages);
+	free(compile.op_needed);
+	free(compile.output_tensors);
+	if (ret) {
+		accel_model_destroy(model);
+		return ret;
+	}
+	*out = model;
+	return 0;
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+/* Models: facts and runs. */
+#include <stdlib.h>
+
+#include "error.h"
+#include "model.h"
+
+static void ports_free(struct model_port *ports, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		free(ports[i].name);
+	free(ports);
+}
+
+void accel_model_destroy(struct accel_model *model)
+{
+	if (!model)
+		return;
+	accel_program_destroy(model->program);
+	accel_buffer_destroy(model->workspace);
+	accel_buffer_destroy(model->constants);
+	ports_free(model->inputs, model->input_count);
+	ports_free(model->outputs, model->output_count);
+	free(model);
+}
+
+void model_set_host_operations(struct accel_model *model, uint32_t count)
+{
+	model->stats.host_operations = count;
+}
+
+uint32_t accel_model_input_count(const struct accel_model *model)
+{
+	return model ? model->input_count : 0;
+}
+
+uint32_t accel_model_output_count(const struct accel_model *model)
+{
+	return model ? model->output_count : 0;
+}
+
+int accel_model_get_input(const struct accel_model *model, uint32_t index, struct accel_tensor_info *info)
+{
+	if (!model || !info)
+		return error_set(-EINVAL, "model and info must not be NULL");
+	if (index >= model->input_count)
+		return error_set(-EINVAL, "the model has %u inputs, no input %u", model->input_count, index);
+	*info = model->inputs[index].info;
+	return 0;
+}
+
+int accel_model_get_output(const struct accel_model *model, uint32_t index, struct accel_tensor_info *info)
+{
+	if (!model || !info)
+		return error_set(-EINVAL, "model and info must not be NULL");
+	if (index >= model->output_count)
+		return error_set(-EINVAL, "the model has %u outputs, no output %u", model->output_count, index);
+	*info = model->outputs[index].info;
+	return 0;
+}
+
+int accel_model_get_stats(const struct accel_model *model, struct accel_model_stats *stats)
+{
+	if (!model || !stats)
+		return error_set(-EINVAL, "model and stats must not be NULL");
+	*stats = model->stats;
+	return 0;
+}
+
+static int model_check_pointers(const void *const *pointers, uint32_t count, const char *what)
+{
+	if (count && !pointers)
+		return error_set(-EINVAL, "%ss must not be NULL", what);
+	for (uint32_t i = 0; i < count; i++)
+		if (!pointers[i])
+			return error_set(-EINVAL, "%s %u must not be NULL", what, i);
+	return 0;
+}
+
+static int model_enqueue(struct accel_model *model, struct accel_stream *stream, const void *const *inputs,
+			 void *const *outputs)
+{
+	const struct accel_argument arguments[MODEL_SLOTS] = {
+		[MODEL_SLOT_WORKSPACE] = { .buffer = model->workspace },
+		[MODEL_SLOT_CONSTANTS] = { .buffer = model->constants },
+	};
+	int ret = 0;
+
+	for (uint32_t i = 0; i < model->input_count && !ret; i++)
+		ret = accel_stream_upload(stream, model->workspace, model->inputs[i].offset, inputs[i],
+					  model->inputs[i].info.bytes);
+	if (!ret && model->program->op_count)
+		ret = accel_stream_exec(stream, model->program, arguments, MODEL_SLOTS);
+	for (uint32_t i = 0; i < model->output_count && !ret; i++)
+		ret = accel_stream_download(stream, outputs[i], model->workspace, model->outputs[i].offset,
+					    model->outputs[i].info.bytes);
+	return ret;
+}
+
+int accel_model_run(struct accel_model *model, struct accel_stream *stream, const void *const *inputs,
+		    void *const *outputs)
+{
+	int ret;
+
+	if (!model || !stream)
+		return error_set(-EINVAL, "model and stream must not be NULL");
+	ret = model_check_pointers(inputs, model->input_count, "input");
+	if (!ret)
+		ret = model_check_pointers((const void *const *)outputs, model->output_count, "output");
+	if (!ret)
+		ret = model_enqueue(model, stream, inputs, outputs);
+	/* A failed enqueue may have left downloads into the caller's memory under way: wait in any case. */
+	if (ret) {
+		int error = ret;
+
+		accel_stream_synchronize(stream, ACCEL_WAIT_FOREVER);
+		return error;
+	}
+	return accel_stream_synchronize(stream, ACCEL_WAIT_FOREVER);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Models: a graph as one program, with constants and workspace on a card.
+ *
+ * Locking: none; one thread runs a model at a time, as it has one workspace.
+ */
+#ifndef LIB_MODEL_H
+#define LIB_MODEL_H
+
+#include "graph.h"
+
+/* Argument slots of a model's program. */
+enum { MODEL_SLOT_WORKSPACE, MODEL_SLOT_CONSTANTS, MODEL_SLOTS };
+
+/** struct model_port - an input or output, at an offset in the workspace */
+struct model_port {
+	char *name;
+	uint64_t offset;
+	struct accel_tensor_info info;
+};
+
+struct accel_model {
+	struct accel_context *context;
+	struct accel_program *program;
+	struct accel_buffer *workspace;
+	struct accel_buffer *constants;	/* NULL: none */
+	struct model_port *inputs;
+	struct model_port *outputs;
+	uint32_t input_count;
+	uint32_t output_count;
+	struct accel_model_stats stats;
+};
+
+/** model_set_host_operations() - the importer's count of what it computed at load time */
+void model_set_host_operations(struct accel_model *model, uint32_t count);
+
+#endif

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: MIT
+/* Programs: recording and encoding. */
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "program.h"
+
+int accel_program_create(struct accel_device *device, struct accel_program **out)
+{
+	struct accel_program *program;
+
+	if (!device || !out)
+		return error_set(-EINVAL, "device and program must not be NULL");
+	*out = NULL;
+	if (!device_get_tcs(device))
+		return error_set(-ENOTSUP, "%s has no tensor command set", device->info.name);
+	program = calloc(1, sizeof(*program));
+	if (!program)
+		return error_set(-ENOMEM, "out of memory");
+	program->device = device;
+	*out = program;
+	return 0;
+}
+
+void accel_program_destroy(struct accel_program *program)
+{
+	if (!program)
+		return;
+	accel_buffer_destroy(program->code);
+	free(program->tensors);
+	free(program->ops);
+	free(program->slots);
+	free(program);
+}
+
+/* --- Recording --------------------------------------------------------------------------------------------- */
+
+static int grow(void *table, uint32_t *room, uint32_t needed, size_t size)
+{
+	uint32_t larger = *room ? *room : 16;
+	void *grown;
+
+	if (needed <= *room)
+		return 0;
+	while (larger < needed)
+		larger *= 2;
+	grown = reallocarray(*(void **)table, larger, size);
+	if (!grown)
+		return error_set(-ENOMEM, "out of memory");
+	*(void **)table = grown;
+	*room = larger;
+	return 0;
+}
+
+static int program_reserve(struct accel_program *program, uint32_t tensors)
+{
+	const struct aci_identify_set *set = device_get_tcs(program->device);
+	uint32_t ops_max = le32toh(set->ops_max), tensors_max = le32toh(set->tensors_max);
+	int ret;
+
+	if (program->context)
+		return error_set(-EBUSY, "the program is loaded: no operation can be added");
+	/* Tensor indices have 16 bits, and the highest value means none. */
+	if (tensors_max > ACI_TCS_NONE)
+		tensors_max = ACI_TCS_NONE;
+	if (program->op_count >= ops_max || program->tensor_count + tensors > tensors_max)
+		return error_set(-E2BIG, "the card takes programs of %u operations and %u tensors at most",
+				 ops_max, tensors_max);
+	ret = grow(&program->tensors, &program->tensor_room, program->tensor_count + tensors,
+		   sizeof(*program->tensors));
+	if (!ret)
+		ret = grow(&program->ops, &program->op_room, program->op_count + 1, sizeof(*program->ops));
+	return ret;
+}
+
+static int program_use_slot(struct accel_program *program, const struct accel_view *view, bool written)
+{
+	uint32_t size = accel_type_bytes(view->type);
+	struct program_slot *slots, *slot;
+	uint64_t end;
+	int ret = view_extent(view, &end);
+
+	if (ret)
+		return ret;
+	if (view->slot >= program->slot_count) {
+		slots = reallocarray(program->slots, view->slot + 1, sizeof(*slots));
+		if (!slots)
+			return error_set(-ENOMEM, "out of memory");
+		memset(slots + program->slot_count, 0,
+		       (view->slot + 1 - program->slot_count) * sizeof(*slots));
+		program->slots = slots;
+		program->slot_count = view->slot + 1;
+	}
+	slot = &program->slots[view->slot];
+	if (slot->bytes < end)
+		slot->bytes = end;
+	if (slot->align < size)
+		slot->align = size;
+	slot->written |= written;
+	return 0;
+}
+
+static __le16 program_add_tensor(struct accel_program *program, const struct accel_view *view)
+{
+	struct aci_tcs_tensor *tensor = &program->tensors[program->tensor_count];
+
+	*tensor = (struct aci_tcs_tensor) {
+		.type = (uint8_t)view->type,
+		.rank = (uint8_t)view->rank,
+		.slot = htole16((uint16_t)view->slot),
+		.offset_slot = htole16(ACI_TCS_NONE),
+		.offset = htole64(view->offset),
+	};
+	for (uint32_t i = 0; i < view->rank; i++) {
+		tensor->shape[i] = htole64(view->shape[i]);
+		tensor->stride[i] = htole64((uint64_t)view->stride[i]);
+	}
+	return htole16((uint16_t)program->tensor_count++);
+}
+
+static __le32 float_bits(float value)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return htole32(bits);
+}
+
+static void encode_unary(struct aci_tcs_op *raw, const struct program_op *op)
+{
+	bool alpha = op->function >= ACI_TCS_UNARY_LEAKY_RELU;
+	bool beta = op->function >= ACI_TCS_UNARY_CLIP;
+
+	raw->unary.alpha = alpha ? float_bits(op->alpha) : 0;
+	raw->unary.beta = beta ? float_bits(op->beta) : 0;
+	raw->unary.alpha_slot = htole16(ACI_TCS_NONE);
+	raw->unary.beta_slot = htole16(ACI_TCS_NONE);
+}
+
+static void encode_window(struct aci_tcs_op *raw, const struct program_op *op)
+{
+	const struct accel_window *window = op->window;
+	bool conv = op->opcode == ACI_TCS_OP_CONV;
+
+	for (int i = 0; i < 2; i++) {
+		raw->window.kernel[i] = conv ? 0 : htole32(window->kernel[i]);
+		raw->window.stride[i] = htole32(window->stride[i]);
+		raw->window.dilation[i] = htole32(window->dilation[i]);
+		raw->window.pad_begin[i] = htole32(window->pad_begin[i]);
+		raw->window.pad_end[i] = htole32(window->pad_end[i]);
+	}
+	raw->window.groups = conv ? htole32(window->groups) : 0;
+	if (op->opcode == ACI_TCS_OP_POOL_AVG && window->count_padding)
+		raw->flags = htole16(ACI_TCS_OP_F_COUNT_PADDING);
+}
+
+static void program_encode(struct accel_program *program, const struct program_op *op)
+{
+	struct aci_tcs_op *raw = &program->ops[program->op_count];
+
+	*raw = (struct aci_tcs_op) {
+		.opcode = htole16((uint16_t)op->opcode), .function = htole32(op->function),
+	};
+	for (int i = 0; i < ACI_TCS_OP_INPUTS; i++)
+		raw->in[i] = htole16(ACI_TCS_NONE);
+	for (int i = 0; i < ACI_TCS_OP_OUTPUTS; i++)
+		raw->out[i] = htole16(ACI_TCS_NONE);
+	for (int i = 0; i < PROGRAM_INPUTS; i++)
+		if (op->in[i])
+			raw->in[i] = program_add_tensor(program, op->in[i]);
+	raw->out[0] = program_add_tensor(program, op->out);
+	switch (op->opcode) {
+	case ACI_TCS_OP_UNARY:
+		encode_unary(raw, op);
+		break;
+	case ACI_TCS_OP_SOFTMAX:
+		raw->softmax.axis = htole32(op->axis);
+		break;
+	case ACI_TCS_OP_CONV:
+	case ACI_TCS_OP_POOL_MAX:
+	case ACI_TCS_OP_POOL_AVG:
+		encode_window(raw, op);
+		break;
+	}
+	program->op_count++;
+	program->macs += op->macs;
+}
+
+static int program_add(struct accel_program *program, struct program_op *op)
+{
+	int ret;
+
+	if (!program || !op->in[0] || !op->out)
+		return error_set(-EINVAL, "program and views must not be NULL");
+	ret = program_check_op(program->device, op);
+	if (!ret)
+		ret = program_reserve(program, PROGRAM_INPUTS + 1);
+	for (int i = 0; i < PROGRAM_INPUTS && !ret; i++)
+		ret = op->in[i] ? program_use_slot(program, op->in[i], false) : 0;
+	if (!ret)
+		ret = program_use_slot(program, op->out, true);
+	if (ret)
+		return ret;
+	program_encode(program, op);
+	return 0;
+}
+
+int accel_program_copy(struct accel_program *program, const struct accel_view *in, const struct accel_view *out)
+{
+	struct program_op op = { .opcode = ACI_TCS_OP_COPY, .in = { in }, .out = out };
+
+	return program_add(program, &op);
+}
+
+int accel_program_unary(struct accel_program *program, uint32_t function, float alpha, float beta,
+			const struct accel_view *in, const struct accel_view *out)
+{
+	struct program_op op = {
+		.opcode = ACI_TCS_OP_UNARY, .function = function, .alpha = alpha, .beta = beta,
+		.in = { in }, .out = out,
+	};
+
+	return program_add(program, &op);
+}
+
+int accel_program_binary(struct accel_program *program, uint32_t function, const struct accel_view *in0,
+			 const struct accel_view *in1, const struct accel_view *out)
+{
+	struct program_op op = {
+		.opcode = ACI_TCS_OP_BINARY, .function = function, .in = { in0, in1 }, .out = out,
+	};
+
+	if (!in1)
+		return error_set(-EINVAL, "program and views must not be NULL");
+	return program_add(program, &op);
+}
+
+int accel_program_softmax(struct accel_program *program, uint32_t axis, const struct accel_view *in,
+			  const struct accel_view *out)
+{
+	struct program_op op = { .opcode = ACI_TCS_OP_SOFTMAX, .axis = axis, .in = { in }, .out = out };
+
+	return program_add(program, &op);
+}
+
+int accel_program_matmul(struct accel_program *program, uint32_t activation, const struct accel_view *a,
+			 const struct accel_view *b, const struct accel_view *bias, const struct accel_view *out)
+{
+	struct program_op op = {
+		.opcode = ACI_TCS_OP_MATMUL, .function = activation, .in = { a, b, bias }, .out = out,
+	};
+
+	if (!b)
+		return error_set(-EINVAL, "program and views must not be NULL");
+	return program_add(program, &op);
+}
+
+int accel_program_conv(struct accel_program *program, uint32_t activation, const struct accel_window *window,
+		       const struct accel_view *in, const struct accel_view *weights,
+		       const struct accel_view *bias, const struct accel_view *out)
+{
+	struct program_op op = {
+		.opcode = ACI_TCS_OP_CONV, .function = activation, .window = window,
+		.in = { in, weights, bias }, .out = out,
+	};
+
+	if (!weights)
+		return error_set(-EINVAL, "program and views must not be NULL");
+	return program_add(program, &op);
+}
+
+int accel_program_pool(struct accel_program *program, uint32_t opcode, const struct accel_window *window,
+		       const struct accel_view *in, const struct accel_view *out)
+{
+	struct program_op op = { .opcode = opcode, .window = window, .in = { in }, .out = out };
+
+	if (opcode != ACI_TCS_OP_POOL_MAX && opcode != ACI_TCS_OP_POOL_AVG)
+		return error_set(-EINVAL, "0x%x is no pooling operation", opcode);
+	return program_add(program, &op);
+}
+
+int accel_program_get_stats(const struct accel_program *program, uint64_t *operations, uint64_t *macs)
+{
+	if (!program || !operations || !macs)
+		return error_set(-EINVAL, "no argument may be NULL");
+	*operations = program->op_count;
+	*macs = program->macs;
+	return 0;
+}
+
+/* --- Loading --------------------------------------------------------------------------------------------------- */
+
+static int program_layout(const struct accel_program *program, struct aci_tcs_header *header)
+{
+	uint64_t tensors_bytes = (uint64_t)program->tensor_count * sizeof(*program->tensors);
+	uint64_t ops_bytes = (uint64_t)program->op_count * sizeof(*program->ops);
+	uint64_t bytes = sizeof(*header) + tensors_bytes + ops_bytes;
+	uint64_t max = le64toh(device_get_tcs(program->device)->program_bytes_max);
+
+	if (bytes > UINT32_MAX || (max && bytes > max))
+		return error_set(-E2BIG, "the program has %llu bytes, the card takes %llu",
+				 (unsigned long long)bytes, (unsigned long long)max);
+	*header = (struct aci_tcs_header) {
+		.magic = htole32(ACI_TCS_MAGIC),
+		.version = htole32(ACI_TCS_VERSION_MAJOR << 16 | ACI_TCS_VERSION_MINOR),
+		.program_bytes = htole32((uint32_t)bytes),
+		.tensor_count = htole32(program->tensor_count),
+		.op_count = htole32(program->op_count),
+		.arg_count = htole32(program->slot_count),
+		.tensors_offset = htole32(sizeof(*header)),
+		.ops_offset = htole32((uint32_t)(sizeof(*header) + tensors_bytes)),
+		.workspace_slot = htole16(ACI_TCS_NONE),
+	};
+	return 0;
+}
+
+static int program_upload(struct accel_program *program, struct accel_buffer *code,
+			  const struct aci_tcs_header *header, struct accel_stream *stream)
+{
+	uint64_t tensors = le32toh(header->tensors_offset), ops = le32toh(header->ops_offset);
+	int ret = accel_stream_upload(stream, code, 0, header, sizeof(*header));
+
+	if (!ret)
+		ret = accel_stream_upload(stream, code, tensors, program->tensors, ops - tensors);
+	if (!ret)
+		ret = accel_stream_upload(stream, code, ops, program->ops,
+					  program->op_count * sizeof(*program->ops));
+	/* So that any other stream may run it, too. */
+	return ret ? ret : accel_stream_synchronize(stream, ACCEL_WAIT_FOREVER);
+}
+
+int accel_program_load(struct accel_program *program, struct accel_context *context, struct accel_stream *stream)
+{
+	enum accel_placement placement;
+	struct aci_tcs_header header;
+	struct accel_buffer *code;
+	int ret;
+
+	if (!program || !context || !stream)
+		return error_set(-EINVAL, "no argument may be NULL");
+	if (program->context)
+		return error_set(-EBUSY, "the program is loaded already");
+	if (program->device != context->device)
+		return error_set(-EINVAL, "program and context are not of the same device");
+	if (!program->op_count)
+		return error_set(-EINVAL, "the program has no operation");
+	ret = program_layout(program, &header);
+	if (ret)
+		return ret;
+	placement = context->device->facts.card_memory_bytes ? ACCEL_MEMORY_CARD : ACCEL_MEMORY_HOST;
+	ret = accel_buffer_create(context, le32toh(header.program_bytes), placement, ACCEL_BUFFER_READONLY, &code);
+	if (ret)
+		return ret;
+	ret = program_upload(program, code, &header, stream);
+	if (ret) {
+		accel_buffer_destroy(code);
+		return ret;
+	}
+	program->code = code;
+	program->code_bytes = le32toh(header.program_bytes);
+	program->context = context;
+	return 0;
+}

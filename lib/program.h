@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs of the tensor command set: recorded operations on strided views.
+ *
+ * Locking: none; one thread builds a program. A loaded one is constant.
+ */
+#ifndef LIB_PROGRAM_H
+#define LIB_PROGRAM_H
+
+#include <aci/aci_tcs.h>
+
+#include "context.h"
+
+#define PROGRAM_SLOTS_MAX	4096u
+#define PROGRAM_INPUTS		3
+
+/** struct program_slot - what the operations need of an argument */
+struct program_slot {
+	uint64_t bytes;		/* least size; 0: not used */
+	uint32_t align;
+	bool written;
+};
+
+struct accel_program {
+	struct accel_device *device;
+	struct aci_tcs_tensor *tensors;
+	struct aci_tcs_op *ops;
+	uint32_t tensor_count, tensor_room;
+	uint32_t op_count, op_room;
+	struct program_slot *slots;
+	uint32_t slot_count;
+	uint64_t macs;
+
+	struct accel_context *context;	/* of the load; NULL: not loaded */
+	struct accel_buffer *code;
+	uint32_t code_bytes;
+};
+
+/** struct program_op - an operation before it is encoded; views that it lacks are NULL */
+struct program_op {
+	uint32_t opcode;
+	uint32_t function;
+	float alpha, beta;
+	uint32_t axis;
+	const struct accel_window *window;
+	const struct accel_view *in[PROGRAM_INPUTS];
+	const struct accel_view *out;
+	uint64_t macs;			/* set by the check */
+};
+
+/* --- program_check.c: all set the text --- */
+
+/** program_check_op() - would the card take it? -EINVAL or -ENOTSUP */
+int program_check_op(const struct accel_device *device, struct program_op *op);
+/** view_extent() - [0, *end) in bytes of its argument holds the view. -EINVAL */
+int view_extent(const struct accel_view *view, uint64_t *end);
+/** window_outputs() - size of an output dimension; 0: the window does not fit */
+uint64_t window_outputs(uint64_t in, uint64_t kernel, uint32_t stride, uint32_t dilation, uint32_t pad_begin,
+			uint32_t pad_end);
+/** window_check() - attributes in range for @opcode */
+int window_check(const struct accel_window *window, uint32_t opcode);
+/** tcs_op_name() - for texts */
+const char *tcs_op_name(uint32_t opcode);
+const char *tcs_type_name(enum accel_type type);
+
+#endif
