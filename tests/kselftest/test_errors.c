@@ -14,12 +14,6 @@ FIXTURE_VARIANT(desc_error) {
 
 #define FAR	(1ull << 46)	/* nothing is mapped there */
 
-FIXTURE_VARIANT_ADD(desc_error, opcode_unknown) {
-	{ .opcode = 0x08 }, ACI_STATUS_DESC_OPCODE
-};
-FIXTURE_VARIANT_ADD(desc_error, opcode_highest) {
-	{ .opcode = 0xff }, ACI_STATUS_DESC_OPCODE
-};
 FIXTURE_VARIANT_ADD(desc_error, flags) {
 	{ .opcode = ACI_OP_NOP, .flags = 1 }, ACI_STATUS_DESC_FIELD
 };
@@ -212,34 +206,70 @@ TEST_F(desc_error, ends_only_its_job)
 
 FIXTURE_CTX(errors, ACI_ENGINE_CLASS_COPY)
 
-/* The host may refuse WAIT when it is submitted, or the card when it is executed. */
+/*
+ * Opcodes on which a fence must not depend: the host may refuse them when they
+ * are submitted, or else the card does when they are executed.
+ */
+static bool is_refused(struct aci_ctx *ctx, struct aci_desc desc, __u32 status)
+{
+	struct drm_aci_query_queue state = { 0 };
+	int err = aci_run_one(ctx, desc);
+
+	if (aci_query(ctx->fd, DRM_ACI_QUERY_QUEUE, ctx->queue, &state, sizeof(state)))
+		return false;
+	if (!state.error_count)
+		return err == -EINVAL && !state.submitted;
+	return err < 0 && err != -ETIME && state.error == status;
+}
+
 TEST_F(errors, wait_is_refused_in_fence_vm)
 {
-	struct drm_aci_query_queue queue;
-	struct aci_desc desc;
 	struct aci_buf buf;
+
+	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(4), DRM_ACI_PLACEMENT_HOST, 0));
+	/* It would be done at once. */
+	EXPECT_TRUE(is_refused(&self->ctx, desc_wait(buf.va, 0, 0), ACI_STATUS_WAIT_REFUSED));
+	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
+}
+
+TEST_F(errors, opcode_unknown)
+{
+	struct aci_desc desc = { .opcode = ACI_OP_TIMESTAMP + 1 };
+
+	EXPECT_TRUE(is_refused(&self->ctx, desc, ACI_STATUS_DESC_OPCODE));
+	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
+}
+
+TEST_F(errors, opcode_highest)
+{
+	struct aci_desc desc = { .opcode = 0xff };
+
+	EXPECT_TRUE(is_refused(&self->ctx, desc, ACI_STATUS_DESC_OPCODE));
+	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
+}
+
+/* Behind good descriptors of the same job, too. */
+TEST_F(errors, wait_at_the_end_of_a_job)
+{
+	struct aci_desc descs[ACI_CTX_RING_ENTRIES];
+	struct aci_buf buf;
+	unsigned int i;
 	int err;
 
 	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(4), DRM_ACI_PLACEMENT_HOST, 0));
-	desc = desc_wait(buf.va, 0, 0);		/* would be done at once */
-	err = aci_run_one(&self->ctx, desc);
+	for (i = 0; i < ARRAY_SIZE(descs); i++)
+		descs[i] = desc_nop();
+	descs[ARRAY_SIZE(descs) - 1] = desc_wait(buf.va, 0, 0);
+	err = aci_run(self->ctx.fd, self->ctx.queue, descs, ARRAY_SIZE(descs));
 	EXPECT_GT(0, err);
 	EXPECT_NE(-ETIME, err);
-	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &queue,
-			    sizeof(queue)));
-	if (queue.error_count) {
-		EXPECT_EQ(ACI_STATUS_WAIT_REFUSED, queue.error);
-	} else {
-		EXPECT_EQ(-EINVAL, err);
-	}
-	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
 }
 
 /* Other queues of the same VM and of other files do not notice. */
 TEST_F(errors, other_queues_go_on)
 {
 	struct drm_aci_query_queue state;
-	struct aci_desc bad = { .opcode = 0x7f }, good;
+	struct aci_desc bad = { .opcode = ACI_OP_NOP, .flags = 1 }, good;
 	struct aci_ctx other;
 	struct aci_buf buf, other_buf;
 	__u32 queue, out, i;
@@ -269,7 +299,7 @@ TEST_F(errors, other_queues_go_on)
 
 TEST_F(errors, repeated_failures_ban_the_queue)
 {
-	struct aci_desc bad = { .opcode = 0x7f }, nop = desc_nop();
+	struct aci_desc bad = { .opcode = ACI_OP_NOP, .flags = 1 }, nop = desc_nop();
 	struct drm_aci_query_queue state;
 	__u32 queue, i;
 	int err = 0;
