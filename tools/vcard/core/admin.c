@@ -8,6 +8,7 @@
 #include "vcard.h"
 
 #define STEP_INTERVAL_NS	NS_PER_MS
+#define HEARTBEAT_NS		(T_HEARTBEAT_MS * NS_PER_MS / 10)
 
 void admin_init(struct vcard *card)
 {
@@ -81,7 +82,8 @@ static bool head_is_valid(const struct aci_admin_cmd *cmd, enum data_use data)
 		return false;
 	if (data == DATA_NONE)
 		return !bytes && !address;
-	return bytes && bytes <= ACI_PAGE_SIZE && bytes % 4 == 0 && address % ACI_PAGE_SIZE == 0;
+	return bytes && bytes <= ACI_PAGE_SIZE && bytes % 4 == 0 &&
+	       address % ACI_PAGE_SIZE == 0 && address_is_valid(address);
 }
 
 /* An older command with the same id is not completed yet. */
@@ -142,19 +144,22 @@ static uint32_t ring_entries(const struct admin *admin)
 static void give_up(struct vcard *card, uint16_t code)
 {
 	card->admin.enabled = false;
-	regs_set_fatal(card, code);
+	card_fail(card, code);
 }
 
 /* Completions still unread by the host plus commands on the way never exceed the ring. */
 static bool completion_has_room(struct vcard *card)
 {
 	struct admin *admin = &card->admin;
-	uint32_t unread = admin->cq_tail - atomic_load(&admin->cq_head);
+	uint32_t head = atomic_load(&admin->cq_head);
+	uint32_t unread = admin->cq_tail - head;
 
-	if (unread > ring_entries(admin)) {
+	/* Backwards, or past what was posted. */
+	if (unread > admin->cq_tail - admin->cq_seen) {
 		give_up(card, ACI_STATUS_INVALID_FIELD);
 		return false;
 	}
+	admin->cq_seen = head;
 	return unread < ring_entries(admin);
 }
 
@@ -227,8 +232,6 @@ static void step_command(struct vcard *card, struct admin_command *command)
 		command->begun = true;
 		return;
 	}
-	if (status != ACI_STATUS_SUCCESS)
-		command->result = 0;
 	post_completion(card, command, status);
 	TAILQ_REMOVE(&admin->pending, command, link);
 	admin->pending_count--;
@@ -242,7 +245,8 @@ static bool run_round(struct vcard *card)
 	struct admin_command *command, *next;
 	uint64_t begun_ns = time_now_ns();
 
-	fetch_commands(card);
+	if (completion_has_room(card))
+		fetch_commands(card);
 	/* ABORT first, so that it meets what it is after. */
 	for (int pass = 0; pass < 2; pass++) {
 		for (command = TAILQ_FIRST(&admin->pending); command; command = next) {
@@ -259,20 +263,35 @@ static bool run_round(struct vcard *card)
 	return !TAILQ_EMPTY(&admin->pending);
 }
 
+/* By this thread, so that it tells of a card that executes commands. */
+static uint64_t beat(struct vcard *card, uint64_t next_ns)
+{
+	uint64_t now_ns = time_now_ns();
+
+	if (now_ns < next_ns)
+		return next_ns;
+	if (!atomic_load(&card->admin.heartbeat_stopped))
+		atomic_fetch_add(&card->admin.heartbeat, 1);
+	return now_ns + HEARTBEAT_NS;
+}
+
 static void *admin_run(void *arg)
 {
 	struct vcard *card = arg;
 	struct admin *admin = &card->admin;
+	uint64_t next_beat_ns = 0, deadline_ns;
 
 	while (!atomic_load(&admin->exiting)) {
 		uint32_t sequence = waker_read(&admin->waker);
 		bool again = false;
 
 		pthread_mutex_lock(&admin->step_lock);
-		if (admin->enabled)
+		if (admin->enabled && !atomic_load(&card->regs.fatal))
 			again = run_round(card);
 		pthread_mutex_unlock(&admin->step_lock);
-		waker_wait(&admin->waker, sequence, again ? time_now_ns() + STEP_INTERVAL_NS : 0);
+		next_beat_ns = beat(card, next_beat_ns);
+		deadline_ns = again ? time_now_ns() + STEP_INTERVAL_NS : next_beat_ns;
+		waker_wait(&admin->waker, sequence, MIN(deadline_ns, next_beat_ns));
 	}
 	return NULL;
 }
@@ -304,6 +323,7 @@ void admin_enable(struct vcard *card, uint64_t sq_base, uint64_t cq_base, uint32
 	admin->shift = shift;
 	admin->sq_head = 0;
 	admin->cq_tail = 0;
+	admin->cq_seen = 0;
 	admin->enabled = true;
 	waker_wake(&admin->waker);
 }

@@ -46,6 +46,8 @@ struct admin {
 	struct waker waker;
 	_Atomic uint32_t sq_tail;	/* registers */
 	_Atomic uint32_t cq_head;
+	_Atomic uint32_t heartbeat;
+	_Atomic bool heartbeat_stopped;	/* ctl */
 
 	pthread_mutex_t step_lock;
 	bool enabled;
@@ -54,6 +56,7 @@ struct admin {
 	uint32_t shift;
 	uint32_t sq_head;
 	uint32_t cq_tail;
+	uint32_t cq_seen;		/* last good cq_head */
 	unsigned int pending_count;
 	struct admin_list pending;
 };

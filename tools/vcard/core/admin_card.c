@@ -249,6 +249,8 @@ unsigned int admin_firmware_commit(struct vcard *card, struct admin_command *com
 
 /* --- SELF_TEST: what can be tested without disturbing anybody --- */
 
+enum { SELF_TEST_CODE_MEMORY = 1, SELF_TEST_CODE_ENGINES, SELF_TEST_CODE_INJECTED };
+
 static bool test_memory_path(void)
 {
 	static const uint8_t patterns[] = { 0x00, 0xff, 0x55, 0xaa };
@@ -285,10 +287,14 @@ unsigned int admin_self_test(struct vcard *card, struct admin_command *command)
 		return ACI_STATUS_ABORTED;
 	if (fail) {
 		atomic_store(&card->fail_self_test, fail - 1);
+		command->result = SELF_TEST_CODE_INJECTED;
 		return ACI_STATUS_SELF_TEST_FAILED;
 	}
-	return test_memory_path() && test_engines(card) ? ACI_STATUS_SUCCESS :
-							  ACI_STATUS_SELF_TEST_FAILED;
+	if (!test_memory_path())
+		command->result = SELF_TEST_CODE_MEMORY;
+	else if (!test_engines(card))
+		command->result = SELF_TEST_CODE_ENGINES;
+	return command->result ? ACI_STATUS_SELF_TEST_FAILED : ACI_STATUS_SUCCESS;
 }
 
 /* --- SCRUB, in steps --- */

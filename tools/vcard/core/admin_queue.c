@@ -73,7 +73,7 @@ static unsigned int check_create(const struct vcard *card, const struct aci_cmd_
 	    cmd->ring_shift > RING_SHIFT_MAX)
 		return ACI_STATUS_INVALID_FIELD;
 	if (record % sizeof(struct aci_queue_record) || user_page % ACI_PAGE_SIZE ||
-	    ring_pages % ACI_PAGE_SIZE)
+	    ring_pages % ACI_PAGE_SIZE || !address_is_valid(record | user_page | ring_pages))
 		return ACI_STATUS_INVALID_FIELD;
 	if (cmd->flags & ACI_QUEUE_F_USER && card->config.base_profile)
 		return ACI_STATUS_UNSUPPORTED;
@@ -92,10 +92,22 @@ static unsigned int fetch_ring_pages(struct vcard *card, const struct aci_cmd_cr
 		return ACI_STATUS_DMA_ERROR;
 	for (unsigned int i = 0; i < count; i++) {
 		pages[i] = le64toh(pages[i]);
-		if (pages[i] % ACI_PAGE_SIZE)
+		if (pages[i] % ACI_PAGE_SIZE || !address_is_valid(pages[i]))
 			return ACI_STATUS_INVALID_FIELD;
 	}
 	return ACI_STATUS_SUCCESS;
+}
+
+/* Can the card read and write it? */
+static bool is_reachable(struct vcard *card, uint64_t address, uint64_t bytes)
+{
+	struct dma_region *region;
+	uint64_t room = bytes;
+
+	if (!dma_pin(&card->dma, address, &room, VCARD_DMA_READ | VCARD_DMA_WRITE, &region))
+		return false;
+	dma_unpin(&card->dma, region);
+	return room == bytes;
 }
 
 static void reset_counters(struct queue *queue)
@@ -121,6 +133,7 @@ static void run_queue(struct queue *queue)
 	atomic_store(&queue->stop, QUEUE_STOP_NONE);
 	atomic_store(&queue->suspend, false);
 	queue->state = ACI_QUEUE_STATE_RUNNING;
+	queue->tail_known = false;
 	queue->watchdog_active_ns = queue->active_ns;
 	queue_publish_activity(queue, time_now_ns());
 	queue_publish_state(queue);
@@ -165,14 +178,13 @@ unsigned int admin_create_queue(struct vcard *card, struct admin_command *comman
 	const struct aci_cmd_create_queue *cmd = &command->cmd.create_queue;
 	uint64_t pages[ACI_RING_PAGES_MAX];
 	unsigned int status = check_create(card, cmd);
-	uint64_t probe;
 
 	if (status == ACI_STATUS_SUCCESS)
 		status = fetch_ring_pages(card, cmd, pages);
 	if (status != ACI_STATUS_SUCCESS)
 		return status;
-	if (!dma_load64(&card->dma, le64toh(cmd->record), &probe) ||
-	    !dma_load64(&card->dma, le64toh(cmd->user_page), &probe))
+	if (!is_reachable(card, le64toh(cmd->record), sizeof(struct aci_queue_record)) ||
+	    !is_reachable(card, le64toh(cmd->user_page), sizeof(struct aci_queue_user_page)))
 		return ACI_STATUS_DMA_ERROR;
 
 	pthread_mutex_lock(&card->lock);

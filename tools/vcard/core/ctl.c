@@ -142,7 +142,7 @@ static int ctl_heartbeat(struct vcard *card, char **words, struct reply *reply)
 
 	if (!words[1] || words[2] || (!stop && strcmp(words[1], "start")))
 		return refuse(reply, "usage: heartbeat stop|start");
-	atomic_store(&card->sched.heartbeat_stopped, stop);
+	atomic_store(&card->admin.heartbeat_stopped, stop);
 	return accept_command(reply);
 }
 

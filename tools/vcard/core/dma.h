@@ -29,7 +29,7 @@ struct dma_map {
 	struct dma_region **regions;	/* sorted by iova, disjoint */
 	size_t count;
 	size_t capacity;
-	bool enabled;			/* bus mastering */
+	_Atomic bool enabled;		/* bus mastering; written under lock */
 
 	_Atomic uint32_t pins;		/* of all regions */
 	pthread_mutex_t wait_lock;

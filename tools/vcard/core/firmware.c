@@ -52,7 +52,7 @@ unsigned int firmware_store(struct firmware *firmware, uint64_t offset, const vo
 			    size_t bytes)
 {
 	/* In order, and from 0 again at any time. */
-	if (offset && offset != firmware->staged_bytes)
+	if (offset % 4 || (offset && offset != firmware->staged_bytes))
 		return ACI_STATUS_INVALID_FIELD;
 	if (!range_fits(offset, bytes, FIRMWARE_IMAGE_MAX))
 		return ACI_STATUS_NO_RESOURCES;
@@ -87,8 +87,14 @@ unsigned int firmware_commit(struct firmware *firmware, uint32_t slot)
 {
 	struct firmware_header header;
 
-	if (!slot || slot >= FIRMWARE_SLOTS)
+	if (slot >= FIRMWARE_SLOTS || (!slot && firmware->staged_bytes))
 		return ACI_STATUS_INVALID_FIELD;
+	if (!firmware->staged_bytes) {
+		if (!firmware->versions[slot][0])
+			return ACI_STATUS_INVALID_STATE;
+		firmware->next = slot;
+		return ACI_STATUS_SUCCESS;
+	}
 	if (!image_is_valid(firmware->staged, firmware->staged_bytes))
 		return ACI_STATUS_FIRMWARE_INVALID;
 	memcpy(&header, firmware->staged, sizeof(header));

@@ -39,7 +39,11 @@ void firmware_destroy(struct firmware *firmware);
 /** firmware_store() - Return: ACI_STATUS_* */
 unsigned int firmware_store(struct firmware *firmware, uint64_t offset, const void *data,
 			    size_t bytes);
-/** firmware_commit() - check what was downloaded, keep it in @slot. Return: ACI_STATUS_* */
+/**
+ * firmware_commit() - check what was downloaded, keep it in @slot
+ *
+ * Without a download: select what @slot holds. Return: ACI_STATUS_*
+ */
 unsigned int firmware_commit(struct firmware *firmware, uint32_t slot);
 /** firmware_activate() - a reset happened */
 void firmware_activate(struct firmware *firmware);

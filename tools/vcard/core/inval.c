@@ -72,7 +72,7 @@ static bool publish(struct vcard *card)
 static void give_up(struct vcard *card, uint16_t code)
 {
 	card->inval.enabled = false;
-	regs_set_fatal(card, code);
+	card_fail(card, code);
 }
 
 /* One command (step_lock). Return: true if there may be another. */
@@ -117,7 +117,7 @@ static void *inval_run(void *arg)
 		bool again;
 
 		pthread_mutex_lock(&inval->step_lock);
-		again = inval->enabled && run_one(card);
+		again = inval->enabled && !atomic_load(&card->regs.fatal) && run_one(card);
 		pthread_mutex_unlock(&inval->step_lock);
 		if (!again)
 			waker_wait(&inval->waker, sequence, 0);

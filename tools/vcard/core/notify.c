@@ -7,7 +7,7 @@
 
 #include "vcard.h"
 
-#define ENTRY_SHIFT_MAX		10	/* 1,024 queues */
+#define ENTRY_SHIFT_MAX		16
 
 void notify_init(struct vcard *card)
 {
@@ -21,6 +21,18 @@ void notify_destroy(struct vcard *card)
 	for (unsigned int i = 0; i < VECTORS_MAX; i++)
 		pthread_mutex_destroy(&card->notify[i].lock);
 	pthread_mutex_destroy(&card->events.lock);
+}
+
+void notify_stop(struct vcard *card)
+{
+	for (unsigned int i = 0; i < VECTORS_MAX; i++) {
+		pthread_mutex_lock(&card->notify[i].lock);
+		card->notify[i].irq_pending = false;
+		pthread_mutex_unlock(&card->notify[i].lock);
+	}
+	pthread_mutex_lock(&card->events.lock);
+	card->events.base = 0;
+	pthread_mutex_unlock(&card->events.lock);
 }
 
 void notify_restart(struct vcard *card, bool forget)
@@ -47,13 +59,19 @@ void notify_restart(struct vcard *card, bool forget)
 	pthread_mutex_unlock(&card->events.lock);
 }
 
-void notify_set(struct vcard *card, unsigned int index, uint64_t base, uint32_t shift,
-		uint32_t interval_us)
+void notify_set_interval(struct vcard *card, unsigned int index, uint32_t interval_us)
+{
+	pthread_mutex_lock(&card->notify[index].lock);
+	card->notify[index].interval_us = interval_us;
+	pthread_mutex_unlock(&card->notify[index].lock);
+	waker_wake(&card->sched.clock_waker);
+}
+
+void notify_set_ring(struct vcard *card, unsigned int index, uint64_t base, uint32_t shift)
 {
 	struct notify_ring *ring = &card->notify[index];
 
 	pthread_mutex_lock(&ring->lock);
-	ring->interval_us = interval_us;
 	if (!ring->users) {
 		ring->base = base % sizeof(struct aci_notify_entry) ? 0 : base;
 		ring->shift = MIN(shift, ENTRY_SHIFT_MAX);
@@ -97,6 +115,9 @@ static bool take_one(_Atomic unsigned int *counter)
 
 void irq_raise(struct vcard *card, unsigned int vector)
 {
+	/* An MSI is a memory write like any other. */
+	if (!atomic_load(&card->dma.enabled))
+		return;
 	if (take_one(&card->irq_drop)) {
 		atomic_fetch_add(&card->irqs_dropped, 1);
 		return;

@@ -37,12 +37,15 @@ struct event_ring {
 
 void notify_init(struct vcard *card);
 void notify_destroy(struct vcard *card);
-/** notify_restart() - indices to 0, nothing pending; with @forget the host's settings too */
+/** notify_restart() - rings begin anew; with @forget the host's settings go too */
 void notify_restart(struct vcard *card, bool forget);
 
-/** notify_set() - a register of ring @index was written; ignored while queues use it */
-void notify_set(struct vcard *card, unsigned int index, uint64_t base, uint32_t shift,
-		uint32_t interval_us);
+/** notify_stop() - no interrupt, no event from here on */
+void notify_stop(struct vcard *card);
+
+/** notify_set_ring() - base or size was written: begin anew; ignored while queues use it */
+void notify_set_ring(struct vcard *card, unsigned int index, uint64_t base, uint32_t shift);
+void notify_set_interval(struct vcard *card, unsigned int index, uint32_t interval_us);
 /** notify_bind() - one more queue. false: no entry left for it */
 bool notify_bind(struct vcard *card, unsigned int index);
 void notify_unbind(struct vcard *card, unsigned int index);

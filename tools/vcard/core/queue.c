@@ -25,7 +25,9 @@ static bool store_user(struct queue *queue, size_t field, uint64_t value)
 
 bool queue_read_tail(struct queue *queue)
 {
-	return dma_load64(&queue->card->dma, queue->user_page + USER(tail), &queue->tail);
+	queue->tail_known = dma_load64(&queue->card->dma, queue->user_page + USER(tail),
+				       &queue->tail);
+	return queue->tail_known;
 }
 
 unsigned int queue_fetch(struct queue *queue)
@@ -151,7 +153,7 @@ void queue_set_position(struct queue *queue, uint64_t index)
 	queue->fetched = index;
 	queue->started = index;
 	queue->completed = index;
-	queue->tail = index;
+	queue->tail_known = false;
 	queue->polled_tail = index;
 	queue->error = 0;
 	queue->notified = 0;

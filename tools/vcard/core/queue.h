@@ -61,6 +61,7 @@ struct queue {
 
 	/* owner */
 	uint64_t tail;			/* last read */
+	bool tail_known;		/* else read it before anything else */
 	uint64_t fetched;
 	uint64_t started;
 	uint64_t completed;

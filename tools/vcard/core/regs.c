@@ -51,7 +51,7 @@ static void put_capabilities(struct vcard *card)
 	put32(regs, ACI_REG_MAGIC, ACI_MAGIC);
 	put32(regs, ACI_REG_VERSION, ACI_VERSION(ACI_VERSION_MAJOR, ACI_VERSION_MINOR));
 	put64(regs, ACI_REG_CAP, capabilities(config));
-	put32(regs, ACI_REG_ADDRESSING, 52 | ACI_VA_BITS << 8 | DB_SHIFT << 16);
+	put32(regs, ACI_REG_ADDRESSING, ADDRESS_BITS | ACI_VA_BITS << 8 | DB_SHIFT << 16);
 	put32(regs, ACI_REG_QUEUES, config->queues | config->vectors << 16);
 	put32(regs, ACI_REG_VMS, config->vms | (config->compute_engines ? 2u : 1u) << 16 |
 					 (ACI_PRIORITY_MAX + 1u) << 24);
@@ -84,8 +84,8 @@ void regs_restart(struct vcard *card)
 	memset(regs->shadow, 0, sizeof(regs->shadow));
 	put_capabilities(card);
 	regs->ready = false;
-	regs->fatal = false;
 	regs->fatal_code = 0;
+	atomic_store(&regs->fatal, false);
 	pthread_mutex_unlock(&regs->lock);
 }
 
@@ -103,10 +103,10 @@ void regs_destroy(struct vcard *card)
 void regs_set_fatal(struct vcard *card, uint16_t code)
 {
 	pthread_mutex_lock(&card->regs.lock);
-	card->regs.fatal = true;
-	card->regs.fatal_code = code;
+	if (!atomic_exchange(&card->regs.fatal, true))
+		card->regs.fatal_code = code;
+	card->regs.ready = false;
 	pthread_mutex_unlock(&card->regs.lock);
-	card_log(card, VCARD_LOG_WARNING, "fatal: status 0x%x", code);
 }
 
 void regs_set_ready(struct vcard *card, bool ready)
@@ -180,7 +180,7 @@ static uint32_t read_half(struct vcard *card, uint32_t offset)
 		return regs->reset_state | (uint32_t)regs->reset_level << 8 |
 		       (uint32_t)regs->generation << 16;
 	case ACI_REG_HEARTBEAT:
-		return atomic_load(&card->sched.heartbeat);
+		return atomic_load(&card->admin.heartbeat);
 	case ACI_REG_TIMESTAMP:
 		now = time_now_ns();
 		regs->timestamp_high = (uint32_t)(now >> 32);
@@ -227,7 +227,7 @@ static void write_reset(struct vcard *card, uint32_t value)
 	struct regs *regs = &card->regs;
 	uint8_t level = value & 0xff;
 
-	if (value >> 16 != ACI_RESET_KEY || regs->reset_state == ACI_RESET_STATE_BUSY)
+	if (value >> 16 != ACI_RESET_KEY)
 		return;
 	regs->reset_level = level;
 	if (level != ACI_RESET_CARD) {
@@ -261,8 +261,11 @@ static void write_notify(struct vcard *card, uint32_t offset, uint32_t value)
 		return;
 	put32(regs, offset, value);
 	ring = &regs->shadow[at / 4];
-	notify_set(card, index, ring[0] | (uint64_t)ring[1] << 32, ring[ACI_NOTIFY_SHIFT / 4],
-		   ring[ACI_NOTIFY_INTERVAL_US / 4]);
+	if (offset - at == ACI_NOTIFY_INTERVAL_US)
+		notify_set_interval(card, index, value);
+	else
+		notify_set_ring(card, index, ring[0] | (uint64_t)ring[1] << 32,
+				ring[ACI_NOTIFY_SHIFT / 4]);
 }
 
 static bool is_ring_setting(uint32_t offset)
@@ -342,8 +345,10 @@ void vcard_reg_write(struct vcard *card, uint64_t offset, uint64_t value, unsign
 	if ((size != 4 && size != 8) || offset % size || offset > UINT32_MAX - 8)
 		return;
 	pthread_mutex_lock(&card->regs.lock);
-	write_half(card, (uint32_t)offset, (uint32_t)value);
-	if (size == 8)
-		write_half(card, (uint32_t)offset + 4, (uint32_t)(value >> 32));
+	if (card->regs.reset_state != ACI_RESET_STATE_BUSY) {
+		write_half(card, (uint32_t)offset, (uint32_t)value);
+		if (size == 8)
+			write_half(card, (uint32_t)offset + 4, (uint32_t)(value >> 32));
+	}
 	pthread_mutex_unlock(&card->regs.lock);
 }

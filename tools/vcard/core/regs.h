@@ -25,7 +25,7 @@ struct regs {
 	uint32_t shadow[REGS_BYTES / 4];
 	uint32_t timestamp_high;	/* latched */
 	bool ready;
-	bool fatal;
+	_Atomic bool fatal;		/* written under lock */
 	uint16_t fatal_code;
 	uint8_t reset_state;
 	uint8_t reset_level;
@@ -36,7 +36,7 @@ void regs_init(struct vcard *card);
 void regs_destroy(struct vcard *card);
 /** regs_restart() - power-on values */
 void regs_restart(struct vcard *card);
-/** regs_set_fatal() - only a reset helps. Takes regs->lock */
+/** regs_set_fatal() - shown in STATUS; see card_fail() */
 void regs_set_fatal(struct vcard *card, uint16_t code);
 /* With or without other locks; they take regs->lock. */
 uint32_t regs_get32(struct vcard *card, uint32_t offset);

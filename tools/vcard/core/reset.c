@@ -18,11 +18,9 @@ void control_destroy(struct vcard *card)
 
 /* --- Stop --- */
 
-/* Take every queue from its engine (card->lock, which is dropped while waiting). */
-static void stop_engines(struct vcard *card)
+/* Tell every queue to leave its engine (card->lock). */
+static void interrupt_engines(struct vcard *card)
 {
-	struct sched *sched = &card->sched;
-
 	card->running = false;
 	for (unsigned int i = 0; i < card->config.queues; i++) {
 		struct queue *queue = &card->queues[i];
@@ -32,10 +30,29 @@ static void stop_engines(struct vcard *card)
 		atomic_store(&queue->stop, QUEUE_STOP_CARD);
 		sched_interrupt(queue);
 	}
+}
+
+/* And wait until they did (card->lock, which is dropped while waiting). */
+static void stop_engines(struct vcard *card)
+{
+	struct sched *sched = &card->sched;
+
+	interrupt_engines(card);
 	for (unsigned int i = 0; i < sched->engine_count; i++) {
 		while (sched->engines[i].queue)
 			pthread_cond_wait(&sched->released, &card->lock);
 	}
+}
+
+void card_fail(struct vcard *card, uint16_t code)
+{
+	pthread_mutex_lock(&card->lock);
+	interrupt_engines(card);
+	pthread_mutex_unlock(&card->lock);
+	notify_stop(card);
+	regs_set_fatal(card, code);
+	card_log(card, VCARD_LOG_WARNING, "fatal: status 0x%x", code);
+	irq_raise(card, 0);
 }
 
 /*
@@ -82,6 +99,7 @@ static void stop_card(struct vcard *card, bool write_records)
 	stop_engines(card);
 	delete_all(card, write_records);
 	pthread_mutex_unlock(&card->lock);
+	notify_stop(card);
 	pthread_mutex_unlock(&card->inval.step_lock);
 	pthread_mutex_unlock(&card->admin.step_lock);
 	regs_clear_indices(card);
@@ -117,7 +135,7 @@ static bool start_card(struct vcard *card)
 	if (!sq || !cq || !ring_is_valid(sq, shift, 1, ADMIN_SHIFT_MAX) || cq % 64 ||
 	    (inv && (!ring_is_valid(inv, inv_shift, 1, INVAL_SHIFT_MAX) || record % 16)) ||
 	    (event && !ring_is_valid(event, event_shift, 1, EVENT_SHIFT_MAX))) {
-		regs_set_fatal(card, ACI_STATUS_INVALID_FIELD);
+		card_fail(card, ACI_STATUS_INVALID_FIELD);
 		return false;
 	}
 	notify_restart(card, false);
@@ -144,7 +162,7 @@ static void follow_enable(struct vcard *card)
 	pthread_mutex_lock(&regs->lock);
 	wanted = regs->shadow[ACI_REG_CTRL / 4] & ACI_CTRL_ENABLE;
 	ready = regs->ready;
-	fatal = regs->fatal;
+	fatal = atomic_load(&regs->fatal);
 	pthread_mutex_unlock(&regs->lock);
 	if (wanted == ready || (wanted && fatal))
 		return;
@@ -153,7 +171,6 @@ static void follow_enable(struct vcard *card)
 			return;
 	} else {
 		stop_card(card, false);
-		notify_restart(card, false);
 	}
 	regs_set_ready(card, wanted);
 	card_log(card, VCARD_LOG_INFO, "card %s", wanted ? "enabled" : "disabled");

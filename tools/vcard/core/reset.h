@@ -43,4 +43,11 @@ int control_start(struct vcard *card);
 void control_stop(struct vcard *card);
 void control_destroy(struct vcard *card);
 
+/**
+ * card_fail() - FATAL: the card cannot go on until a reset
+ *
+ * Nothing new is started; what runs is told to stop. Takes card->lock.
+ */
+void card_fail(struct vcard *card, uint16_t code);
+
 #endif

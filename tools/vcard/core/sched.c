@@ -9,7 +9,7 @@
 
 #include "vcard.h"
 
-#define CLOCK_IDLE_NS	(100 * NS_PER_MS)	/* heartbeat */
+#define CLOCK_IDLE_NS	(200 * NS_PER_MS)	/* the health model */
 #define CLOCK_BUSY_NS	(5 * NS_PER_MS)		/* something runs or waits */
 
 
@@ -152,11 +152,14 @@ static uint64_t owed_ns(const struct sched *sched, const struct queue *queue, ui
 	return queue->owed_ns + (now_ns - queue->ready_since_ns) * share / 1000;
 }
 
-/* The queue that is owed most, if that is a slice. */
+/*
+ * The queue that is owed most, if that is half a slice: it gets a whole one, so
+ * that no second has less than the share, wherever it begins.
+ */
 static struct queue *most_owed(const struct sched *sched, unsigned int class, uint64_t now_ns)
 {
 	struct queue *queue, *best = NULL;
-	uint64_t most = SCHED_SLICE_NS - 1;
+	uint64_t most = SCHED_SLICE_NS / 2;
 
 	for (unsigned int prio = 0; prio <= ACI_PRIORITY_MAX; prio++) {
 		TAILQ_FOREACH(queue, &sched->ready[class][prio], link) {
@@ -336,7 +339,6 @@ static void *clock_run(void *arg)
 {
 	struct vcard *card = arg;
 	struct sched *sched = &card->sched;
-	uint64_t next_beat_ns = 0;
 
 	for (;;) {
 		uint32_t sequence = waker_read(&sched->clock_waker);
@@ -350,12 +352,7 @@ static void *clock_run(void *arg)
 		if (exiting)
 			return NULL;
 
-		if (now_ns >= next_beat_ns) {
-			next_beat_ns = now_ns + CLOCK_IDLE_NS;
-			if (!atomic_load(&sched->heartbeat_stopped))
-				atomic_fetch_add(&sched->heartbeat, 1);
-		}
-		deadline_ns = busy ? now_ns + CLOCK_BUSY_NS : next_beat_ns;
+		deadline_ns = now_ns + (busy ? CLOCK_BUSY_NS : CLOCK_IDLE_NS);
 		irq_ns = notify_run_timers(card, now_ns);
 		if (irq_ns)
 			deadline_ns = MIN(deadline_ns, irq_ns);

@@ -9,8 +9,8 @@
  *
  * Locking: everything here is under card->lock but for what is marked atomic.
  * The clock thread keeps bounds: it publishes activity, wakes blocked WAITs,
- * stops queues past their watchdog or the preemption limit, and advances the
- * heartbeat.
+ * stops queues past their watchdog or the preemption limit, and ends the
+ * interval of interrupts.
  */
 #ifndef VCARD_CORE_SCHED_H
 #define VCARD_CORE_SCHED_H
@@ -27,7 +27,7 @@
 #define T_WAIT_POLL_MS		10u
 #define T_HEARTBEAT_MS		1000u
 #define MIN_SHARE_DEFAULT	10u	/* permille */
-#define MIN_SHARE_MAX		100u
+#define MIN_SHARE_MAX		1000u
 
 struct engine_job {
 	struct vcard *card;
@@ -68,8 +68,6 @@ struct sched {
 	pthread_t clock;
 	bool clock_started;
 	struct waker clock_waker;
-	_Atomic uint32_t heartbeat;
-	_Atomic bool heartbeat_stopped;	/* ctl */
 	_Atomic unsigned int hang_next;	/* ctl: any queue */
 	_Atomic unsigned int corrupt_next;
 };

@@ -27,6 +27,7 @@
 #include "reset.h"
 #include "sched.h"
 
+#define ADDRESS_BITS		52	/* of DMA addresses */
 #define RING_SHIFT_MIN		6
 #define RING_SHIFT_MAX		15	/* 512 pages of 64 descriptors */
 #define EVENT_SHIFT_MAX		10
@@ -67,6 +68,12 @@ struct vcard {
 
 void card_log(struct vcard *card, enum vcard_log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/** address_is_valid() - within the DMA address bits */
+static inline bool address_is_valid(uint64_t address)
+{
+	return !(address >> ADDRESS_BITS);
+}
 
 /** queue_find() - NULL if there is none (card->lock) */
 struct queue *queue_find(struct vcard *card, unsigned int id);

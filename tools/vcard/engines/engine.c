@@ -123,7 +123,7 @@ static bool begin_descriptor(struct engine_job *job, enum slice_end *end)
 	struct queue *queue = job->queue;
 	unsigned int status;
 
-	if (queue->tail == queue->completed && !queue_read_tail(queue)) {
+	if ((!queue->tail_known || queue->tail == queue->completed) && !queue_read_tail(queue)) {
 		*end = halt(job, ACI_STATUS_RING_FETCH, 0);
 		return false;
 	}
@@ -135,7 +135,7 @@ static bool begin_descriptor(struct engine_job *job, enum slice_end *end)
 	if (status == ACI_STATUS_SUCCESS)
 		status = queue_start(queue);
 	if (status != ACI_STATUS_SUCCESS) {
-		*end = halt(job, status, 0);
+		*end = halt(job, status, status == ACI_STATUS_RING_OVERRUN ? queue->tail : 0);
 		return false;
 	}
 	queue->hanging = take_one(&queue->hang_armed) || take_one(&job->card->sched.hang_next);

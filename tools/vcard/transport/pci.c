@@ -312,15 +312,16 @@ bool pci_bar_read(struct pci_function *pci, unsigned int bar, uint64_t offset, v
 static void write_doorbells(struct pci_function *pci, uint64_t offset, const void *data,
 			    uint32_t bytes)
 {
-	uint64_t kicks = pci->doorbells.bytes;
+	uint64_t kicks = pci->doorbells.bytes;	/* as the KICK_OFFSET register says */
+	uint64_t within = offset % (1u << ACI_DB_SHIFT_MIN);
 
 	if (range_fits(offset, bytes, kicks)) {
 		memcpy((uint8_t *)pci->doorbells.map + offset, data, bytes);
-		return;
-	}
-	/* The KICK_OFFSET register says doorbells.bytes; behind the last kick page is nothing. */
-	if (offset >= kicks && offset < 2 * kicks)
+		if (within < 8)
+			vcard_kick(pci->card, (unsigned int)(offset >> ACI_DB_SHIFT_MIN));
+	} else if (offset >= kicks && offset < 2 * kicks && within < 4) {
 		vcard_kick(pci->card, (unsigned int)((offset - kicks) >> ACI_DB_SHIFT_MIN));
+	}
 }
 
 bool pci_bar_write(struct pci_function *pci, unsigned int bar, uint64_t offset, const void *data,
