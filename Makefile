@@ -131,9 +131,10 @@ module:	## aci.ko for the kernel in KDIR
 	$(call build-module,build/obj-host,$(KDIR),build/host/aci.ko)
 
 # The same in the test root, for one of its kernels.
+KERNEL_HEADERS ?= $(shell readlink build/kernels/$(KERNEL)/headers)
 .PHONY: module-in-root
 module-in-root:
-	$(call build-module,build/obj-$(KERNEL),/usr/src/linux-headers-$(shell cat build/kernels/$(KERNEL)/release 2>/dev/null),build/$(KERNEL)/aci.ko)
+	$(call build-module,build/obj-$(KERNEL),$(KERNEL_HEADERS),build/$(KERNEL)/aci.ko)
 
 install: $(install-targets)	## into DESTDIR, below PREFIX; aci.ko if it was built
 	$(Q)for entry in $(install-files); do \
@@ -167,7 +168,7 @@ vm-root:	## Debian 13 root and kernel for the virtual machines
 
 user-vm:	## library and tools in the test root, in build/user
 	$(Q)tests/vm/setup root
-	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 user unit-tests
+	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 user
 
 module-vm:	## aci.ko in the test root, for each of KERNELS
 	$(Q)tests/vm/setup root $(KERNELS)
@@ -178,7 +179,7 @@ module-vm:	## aci.ko in the test root, for each of KERNELS
 check:	## all tests; closes with "N passed, N failed, N skipped"
 	$(Q)tests/vm/setup root $(KERNELS) check kselftest
 	$(Q)$(MAKE) --no-print-directory user-vm module-vm
-	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 check-targets
+	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 unit-tests check-targets
 	$(Q)tests/vm/check $(SUITES)
 
 .PHONY: check-targets
