@@ -10,7 +10,6 @@
 #ifndef TESTS_UNIT_TCS_FAKE_H
 #define TESTS_UNIT_TCS_FAKE_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -5,6 +5,7 @@
  */
 #include <math.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,21 +74,6 @@ static void test_copy(void **state)
 	}
 }
 
-static void set_scalars(struct aci_tcs_op *op, uint32_t function)
-{
-	const uint32_t alpha = float_bits((float)fake_below(9) / 4 - 1);
-	const uint32_t beta = float_bits((float)fake_below(9) / 2 - 1);
-
-	if (function >= ACI_TCS_UNARY_LEAKY_RELU)
-		op->unary.alpha = alpha;
-	if (function == ACI_TCS_UNARY_CLIP || function == ACI_TCS_UNARY_LINEAR) {
-		if (fake_below(2))
-			op->unary.beta = beta;
-		else
-			op->unary.beta_slot = program_scalar(&program, beta | fake_random() << 32);
-	}
-}
-
 /*
  * proves: ACI-630 ACI-631 ACI-632 ACI-633 ACI-634 ACI-635 ACI-636 ACI-637 ACI-638 ACI-639
  * proves: ACI-640 ACI-641 ACI-642 ACI-643 ACI-644 ACI-645 ACI-646 ACI-647 ACI-648 ACI-649
@@ -109,7 +95,7 @@ static void test_unary_f32(void **state)
 			in = random_input(&program, F32, rank, shape, RANDOM_WILD);
 			out = random_output(&program, F32, rank, shape);
 			op = program_op(&program, ACI_TCS_OP_UNARY, function, in, NONE, NONE, out);
-			set_scalars(op, function);
+			random_scalars(&program, op, function);
 			worst = fmax(worst, run_and_check());
 		}
 		snprintf(name, sizeof(name), "unary %u", function);
@@ -138,16 +124,6 @@ static void test_unary_int(void **state)
 	}
 }
 
-/* A shape that broadcasts to @shape: fewer dimensions, some of them 1. */
-static unsigned int shrink_shape(unsigned int rank, const uint64_t *shape, uint64_t *small)
-{
-	const unsigned int skip = fake_below(3) ? 0 : (unsigned int)fake_below(rank + 1);
-
-	for (unsigned int i = skip; i < rank; i++)
-		small[i - skip] = fake_below(4) ? shape[i] : 1;
-	return rank - skip;
-}
-
 /* proves: ACI-655 ACI-656 ACI-657 ACI-658 ACI-659 ACI-660 ACI-661 ACI-662 ACI-663 */
 static void test_binary(void **state)
 {
@@ -162,7 +138,7 @@ static void test_binary(void **state)
 
 		program_init(&program, random_memory());
 		rank = random_shape(shape, 0, 3000);
-		small_rank = shrink_shape(rank, shape, small);
+		small_rank = random_shrink(rank, shape, small);
 		in[round & 1] = random_input(&program, type, rank, shape, RANDOM_WILD);
 		in[!(round & 1)] = random_input(&program, type, small_rank, small, RANDOM_WILD);
 		program_op(&program, ACI_TCS_OP_BINARY, integer ? round % 13 - 7 : round % 13,
@@ -194,39 +170,6 @@ static void test_softmax(void **state)
 	report("softmax", worst);
 }
 
-static void random_matmul(uint8_t type, uint64_t limit)
-{
-	const uint8_t wide = type == F32 ? F32 : I32;
-	uint64_t batch[4], shape[8], small[8], m, n, k;
-	unsigned int rank, small_rank;
-	uint16_t in[2], bias = NONE;
-
-	m = 1 + fake_below(limit);
-	n = fake_below(5) ? 1 + fake_below(limit) : 1;
-	k = 1 + fake_below(2 * limit);
-	rank = (unsigned int)fake_below(4);
-	for (unsigned int i = 0; i < rank; i++)
-		batch[i] = 1 + fake_below(3);
-
-	memcpy(shape, batch, sizeof(batch));
-	shape[rank] = m;
-	shape[rank + 1] = k;
-	in[0] = random_input(&program, type, rank + 2, shape, RANDOM_PLAIN);
-	small_rank = shrink_shape(rank, batch, small);
-	small[small_rank] = k;
-	small[small_rank + 1] = n;
-	in[1] = random_input(&program, type, small_rank + 2, small, RANDOM_PLAIN);
-	shape[rank + 1] = n;
-	if (fake_below(2)) {
-		const unsigned int bias_rank = 1 + (unsigned int)fake_below(2);
-
-		bias = random_input(&program, wide, bias_rank, shape + rank + 2 - bias_rank,
-				    RANDOM_PLAIN);
-	}
-	program_op(&program, ACI_TCS_OP_MATMUL, (uint32_t)fake_below(2), in[0], in[1], bias,
-		   random_output(&program, wide, rank + 2, shape));
-}
-
 /* proves: ACI-670 ACI-671 ACI-672 ACI-673 ACI-674 ACI-675 ACI-676 */
 static void test_matmul(void **state)
 {
@@ -234,7 +177,7 @@ static void test_matmul(void **state)
 
 	for (unsigned int round = 0; round < 300; round++) {
 		program_init(&program, random_memory());
-		random_matmul(round & 1 ? F32 : I8, round < 280 ? 12 : 70);
+		random_matmul(&program, round & 1 ? F32 : I8, round < 280 ? 12 : 70);
 		worst = fmax(worst, run_and_check());
 	}
 	report("matmul", worst);
@@ -281,71 +224,6 @@ static void test_matmul_large(void **state)
 	report("large matmul", worst);
 }
 
-static uint64_t out_size(uint64_t in, uint32_t kernel, uint32_t stride, uint32_t dilation,
-			 uint32_t pad_begin, uint32_t pad_end)
-{
-	const uint64_t extent = (uint64_t)(kernel - 1) * dilation + 1;
-
-	return in + pad_begin + pad_end < extent ? 0 :
-	       (in + pad_begin + pad_end - extent) / stride + 1;
-}
-
-/* Random window over a random image. Return: false if the window does not fit. */
-static bool random_window(struct aci_tcs_window *w, const uint64_t *image, uint64_t *out)
-{
-	memset(w, 0, sizeof(*w));
-	for (unsigned int i = 0; i < 2; i++) {
-		w->kernel[i] = 1 + (uint32_t)fake_below(4);
-		w->stride[i] = 1 + (uint32_t)fake_below(3);
-		w->dilation[i] = fake_below(3) ? 1 : 1 + (uint32_t)fake_below(3);
-		w->pad_begin[i] = fake_below(2) ? 0 : (uint32_t)fake_below(6);
-		w->pad_end[i] = fake_below(2) ? 0 : (uint32_t)fake_below(6);
-		out[i] = out_size(image[i], w->kernel[i], w->stride[i], w->dilation[i],
-				  w->pad_begin[i], w->pad_end[i]);
-		if (!out[i])
-			return false;
-	}
-	return true;
-}
-
-static void random_conv(uint8_t type, unsigned int round)
-{
-	const uint8_t wide = type == F32 ? F32 : I32;
-	uint64_t in_shape[4], w_shape[4], out_shape[4], groups;
-	struct aci_tcs_window window;
-	uint16_t in[2], bias = NONE;
-	struct aci_tcs_op *op;
-
-	do {
-		in_shape[2] = 1 + fake_below(12);
-		in_shape[3] = 1 + fake_below(12);
-	} while (!random_window(&window, in_shape + 2, out_shape + 2));
-	groups = fake_below(2) ? 1 : 1 + fake_below(3);
-	in_shape[0] = out_shape[0] = 1 + fake_below(3);
-	w_shape[1] = 1 + fake_below(4);
-	in_shape[1] = groups * w_shape[1];
-	out_shape[1] = w_shape[0] = groups * (1 + fake_below(4));
-	if (round % 4 == 0) {
-		/* a plain 1x1 convolution takes a way of its own */
-		window = (struct aci_tcs_window){ .kernel = { 1, 1 }, .stride = { 1, 1 },
-						  .dilation = { 1, 1 } };
-		out_shape[2] = in_shape[2];
-		out_shape[3] = in_shape[3];
-	}
-	for (unsigned int i = 0; i < 2; i++) {
-		w_shape[2 + i] = window.kernel[i];
-		window.kernel[i] = 0;
-	}
-	window.groups = (uint32_t)groups;
-	in[0] = random_input(&program, type, 4, in_shape, RANDOM_PLAIN);
-	in[1] = random_input(&program, type, 4, w_shape, RANDOM_PLAIN);
-	if (fake_below(2))
-		bias = random_input(&program, wide, 1, out_shape + 1, RANDOM_PLAIN);
-	op = program_op(&program, ACI_TCS_OP_CONV, (uint32_t)fake_below(2), in[0], in[1], bias,
-			random_output(&program, wide, 4, out_shape));
-	op->window = window;
-}
-
 /* proves: ACI-680 ACI-681 ACI-682 ACI-683 ACI-684 ACI-685 ACI-686 ACI-687 */
 static void test_conv(void **state)
 {
@@ -353,7 +231,7 @@ static void test_conv(void **state)
 
 	for (unsigned int round = 0; round < 400; round++) {
 		program_init(&program, random_memory());
-		random_conv(round & 1 ? F32 : I8, round / 2);
+		random_conv(&program, round & 1 ? F32 : I8, round / 2);
 		worst = fmax(worst, run_and_check());
 	}
 	report("conv", worst);
@@ -377,7 +255,7 @@ static void test_conv_large(void **state)
 	reference_every = 131;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const uint8_t type = cases[i].type, wide = type == F32 ? F32 : I32;
-		const uint64_t out = out_size(cases[i].size, (uint32_t)cases[i].kernel,
+		const uint64_t out = window_outputs(cases[i].size, (uint32_t)cases[i].kernel,
 					      cases[i].stride, 1, cases[i].pad, cases[i].pad);
 		uint16_t in0, in1;
 		struct aci_tcs_op *op;

@@ -166,3 +166,124 @@ uint16_t random_output(struct program *p, uint8_t type, unsigned int rank, const
 	random_fill(p, tensor, RANDOM_PLAIN);
 	return tensor;
 }
+
+void random_scalars(struct program *p, struct aci_tcs_op *op, uint32_t function)
+{
+	const uint32_t alpha = float_bits((float)fake_below(9) / 4 - 1);
+	const uint32_t beta = float_bits((float)fake_below(9) / 2 - 1);
+
+	if (function >= ACI_TCS_UNARY_LEAKY_RELU)
+		op->unary.alpha = alpha;
+	if (function == ACI_TCS_UNARY_CLIP || function == ACI_TCS_UNARY_LINEAR) {
+		if (fake_below(2))
+			op->unary.beta = beta;
+		else
+			op->unary.beta_slot = program_scalar(p, beta | fake_random() << 32);
+	}
+}
+
+unsigned int random_shrink(unsigned int rank, const uint64_t *shape, uint64_t *small)
+{
+	const unsigned int skip = fake_below(3) ? 0 : (unsigned int)fake_below(rank + 1);
+
+	for (unsigned int i = skip; i < rank; i++)
+		small[i - skip] = fake_below(4) ? shape[i] : 1;
+	return rank - skip;
+}
+
+void random_matmul(struct program *p, uint8_t type, uint64_t limit)
+{
+	const uint8_t wide = type == ACI_TCS_TYPE_F32 ? ACI_TCS_TYPE_F32 : ACI_TCS_TYPE_I32;
+	uint64_t batch[4], shape[8], small[8], m, n, k;
+	unsigned int rank, small_rank;
+	uint16_t in[2], bias = ACI_TCS_NONE;
+
+	m = 1 + fake_below(limit);
+	n = fake_below(5) ? 1 + fake_below(limit) : 1;
+	k = 1 + fake_below(2 * limit);
+	rank = (unsigned int)fake_below(4);
+	for (unsigned int i = 0; i < rank; i++)
+		batch[i] = 1 + fake_below(3);
+
+	memcpy(shape, batch, sizeof(batch));
+	shape[rank] = m;
+	shape[rank + 1] = k;
+	in[0] = random_input(p, type, rank + 2, shape, RANDOM_PLAIN);
+	small_rank = random_shrink(rank, batch, small);
+	small[small_rank] = k;
+	small[small_rank + 1] = n;
+	in[1] = random_input(p, type, small_rank + 2, small, RANDOM_PLAIN);
+	shape[rank + 1] = n;
+	if (fake_below(2)) {
+		const unsigned int bias_rank = 1 + (unsigned int)fake_below(2);
+
+		bias = random_input(p, wide, bias_rank, shape + rank + 2 - bias_rank,
+				    RANDOM_PLAIN);
+	}
+	program_op(p, ACI_TCS_OP_MATMUL, (uint32_t)fake_below(2), in[0], in[1], bias,
+		   random_output(p, wide, rank + 2, shape));
+}
+
+uint64_t window_outputs(uint64_t in, uint32_t kernel, uint32_t stride, uint32_t dilation,
+			 uint32_t pad_begin, uint32_t pad_end)
+{
+	const uint64_t extent = (uint64_t)(kernel - 1) * dilation + 1;
+
+	return in + pad_begin + pad_end < extent ? 0 :
+	       (in + pad_begin + pad_end - extent) / stride + 1;
+}
+
+bool random_window(struct aci_tcs_window *w, const uint64_t *image, uint64_t *out)
+{
+	memset(w, 0, sizeof(*w));
+	for (unsigned int i = 0; i < 2; i++) {
+		w->kernel[i] = 1 + (uint32_t)fake_below(4);
+		w->stride[i] = 1 + (uint32_t)fake_below(3);
+		w->dilation[i] = fake_below(3) ? 1 : 1 + (uint32_t)fake_below(3);
+		w->pad_begin[i] = fake_below(2) ? 0 : (uint32_t)fake_below(6);
+		w->pad_end[i] = fake_below(2) ? 0 : (uint32_t)fake_below(6);
+		out[i] = window_outputs(image[i], w->kernel[i], w->stride[i], w->dilation[i],
+				  w->pad_begin[i], w->pad_end[i]);
+		if (!out[i])
+			return false;
+	}
+	return true;
+}
+
+void random_conv(struct program *p, uint8_t type, unsigned int round)
+{
+	const uint8_t wide = type == ACI_TCS_TYPE_F32 ? ACI_TCS_TYPE_F32 : ACI_TCS_TYPE_I32;
+	uint64_t in_shape[4], w_shape[4], out_shape[4], groups;
+	struct aci_tcs_window window;
+	uint16_t in[2], bias = ACI_TCS_NONE;
+	struct aci_tcs_op *op;
+
+	do {
+		in_shape[2] = 1 + fake_below(12);
+		in_shape[3] = 1 + fake_below(12);
+	} while (!random_window(&window, in_shape + 2, out_shape + 2));
+	groups = fake_below(2) ? 1 : 1 + fake_below(3);
+	in_shape[0] = out_shape[0] = 1 + fake_below(3);
+	w_shape[1] = 1 + fake_below(4);
+	in_shape[1] = groups * w_shape[1];
+	out_shape[1] = w_shape[0] = groups * (1 + fake_below(4));
+	if (round % 4 == 0) {
+		/* a plain 1x1 convolution takes a way of its own */
+		window = (struct aci_tcs_window){ .kernel = { 1, 1 }, .stride = { 1, 1 },
+						  .dilation = { 1, 1 } };
+		out_shape[2] = in_shape[2];
+		out_shape[3] = in_shape[3];
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		w_shape[2 + i] = window.kernel[i];
+		window.kernel[i] = 0;
+	}
+	window.groups = (uint32_t)groups;
+	in[0] = random_input(p, type, 4, in_shape, RANDOM_PLAIN);
+	in[1] = random_input(p, type, 4, w_shape, RANDOM_PLAIN);
+	if (fake_below(2))
+		bias = random_input(p, wide, 1, out_shape + 1, RANDOM_PLAIN);
+	op = program_op(p, ACI_TCS_OP_CONV, (uint32_t)fake_below(2), in[0], in[1], bias,
+			random_output(p, wide, 4, out_shape));
+	op->window = window;
+}

@@ -22,6 +22,17 @@ uint16_t random_input(struct program *p, uint8_t type, unsigned int rank, const 
 uint16_t random_output(struct program *p, uint8_t type, unsigned int rank, const uint64_t *shape);
 /** random_shape() - about @elements elements at most. Return: rank, @rank_min .. 8 */
 unsigned int random_shape(uint64_t *shape, unsigned int rank_min, uint64_t elements);
+/** random_shrink() - a shape that broadcasts to @shape: fewer dimensions, some of them 1 */
+unsigned int random_shrink(unsigned int rank, const uint64_t *shape, uint64_t *small);
+/** random_scalars() - alpha and beta where @function takes them */
+void random_scalars(struct program *p, struct aci_tcs_op *op, uint32_t function);
+/** random_window() - window over an image. Return: false if it does not fit; else @out has the size */
+bool random_window(struct aci_tcs_window *w, const uint64_t *image, uint64_t *out);
+uint64_t window_outputs(uint64_t in, uint32_t kernel, uint32_t stride, uint32_t dilation,
+			uint32_t pad_begin, uint32_t pad_end);
+/** random_matmul(), random_conv() - add an operation, @type: f32 or i8. @limit: of m and n */
+void random_matmul(struct program *p, uint8_t type, uint64_t limit);
+void random_conv(struct program *p, uint8_t type, unsigned int round);
 enum fake_memory random_memory(void);
 uint32_t float_bits(float f);
 
