@@ -46,3 +46,12 @@ limited() {
 	esac
 	return $rc
 }
+
+# What an ordinary user needs for a root with files of several owners.
+need_namespaces() {
+	[ "$(id -u)" -ne 0 ] || return 0
+	command -v newuidmap >/dev/null ||
+		die 95 "newuidmap is missing: run 'sudo apt-get install uidmap'"
+	unshare --map-root-user --map-auto true 2>/dev/null ||
+		die 95 "this user cannot make user namespaces (/etc/subuid, /etc/subgid, kernel.unprivileged_userns_clone): enable them or run as root"
+}
