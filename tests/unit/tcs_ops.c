@@ -53,7 +53,7 @@ static void report(const char *name, double worst)
 	print_message("%s: worst error %.3f of the bound\n", name, worst);
 }
 
-/* proves: ACI-620 ACI-621 ACI-622 ACI-623 ACI-624 ACI-625 ACI-626 ACI-627 */
+/* proves: ACI-508 ACI-620 ACI-621 ACI-622 ACI-623 ACI-624 ACI-625 ACI-626 ACI-627 */
 static void test_copy(void **state)
 {
 	static const uint8_t types[] = { F32, I8, ACI_TCS_TYPE_U8, I32, ACI_TCS_TYPE_I64,
@@ -75,8 +75,7 @@ static void test_copy(void **state)
 }
 
 /*
- * proves: ACI-630 ACI-631 ACI-632 ACI-633 ACI-634 ACI-635 ACI-636 ACI-637 ACI-638 ACI-639
- * proves: ACI-640 ACI-641 ACI-642 ACI-643 ACI-644 ACI-645 ACI-646 ACI-647 ACI-648 ACI-649
+ * proves: ACI-560 ACI-562 ACI-563 ACI-630 ACI-631 ACI-632 ACI-633 ACI-634 ACI-635
  */
 static void test_unary_f32(void **state)
 {
@@ -103,7 +102,7 @@ static void test_unary_f32(void **state)
 	}
 }
 
-/* proves: ACI-650 ACI-651 */
+/* proves: ACI-561 ACI-636 */
 static void test_unary_int(void **state)
 {
 	static const uint32_t functions[] = { ACI_TCS_UNARY_IDENTITY, ACI_TCS_UNARY_RELU,
@@ -124,7 +123,7 @@ static void test_unary_int(void **state)
 	}
 }
 
-/* proves: ACI-655 ACI-656 ACI-657 ACI-658 ACI-659 ACI-660 ACI-661 ACI-662 ACI-663 */
+/* proves: ACI-655 ACI-656 ACI-657 ACI-658 ACI-659 ACI-660 ACI-661 */
 static void test_binary(void **state)
 {
 	double worst = 0;

@@ -270,7 +270,7 @@ static void check_faults(const struct fault *faults, size_t count)
 		check_faults(faults, sizeof(faults) / sizeof(faults[0]));	\
 	} while (0)
 
-/* proves: ACI-520 ACI-521 ACI-522 ACI-523 ACI-524 ACI-525 ACI-526 ACI-527 ACI-528 ACI-529 */
+/* proves: ACI-554 ACI-520 ACI-521 ACI-522 ACI-523 ACI-524 ACI-525 ACI-526 ACI-527 ACI-528 ACI-529 */
 static void test_header(void **state)
 {
 	CHECK(HEADER_CASES);
@@ -278,14 +278,14 @@ static void test_header(void **state)
 
 /*
  * proves: ACI-530 ACI-531 ACI-532 ACI-533 ACI-534 ACI-535 ACI-536 ACI-537 ACI-538 ACI-539
- * proves: ACI-540 ACI-541 ACI-542
+ * proves: ACI-540 ACI-541 ACI-542 ACI-554
  */
 static void test_tensors(void **state)
 {
 	CHECK(TENSOR_CASES);
 }
 
-/* proves: ACI-545 ACI-546 ACI-547 ACI-548 ACI-549 ACI-550 */
+/* proves: ACI-553 ACI-545 ACI-546 ACI-547 ACI-548 ACI-549 ACI-550 */
 static void test_operations(void **state)
 {
 	CHECK(OP_CASES);

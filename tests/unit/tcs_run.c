@@ -74,7 +74,7 @@ static uint8_t *all_memory(uint64_t *bytes)
 }
 
 /* Preempted at every tile or every few, in any memory: the same bits, the same counts. */
-/* proves: ACI-580 ACI-581 ACI-582 ACI-583 */
+/* proves: ACI-564 ACI-580 ACI-581 ACI-582 */
 static void test_preempt(void **state)
 {
 	static const unsigned int every[] = { 0, 1, 2, 7 };
@@ -109,7 +109,6 @@ static void test_preempt(void **state)
 }
 
 /* No window is much larger than a tile, although the operands are. */
-/* proves: ACI-584 */
 static void test_window_size(void **state)
 {
 	build_large(FAKE_BOUNCED);
@@ -184,7 +183,7 @@ static void test_fetched_once(void **state)
 	assert_int_equal(fetches[1], 1);
 }
 
-/* proves: ACI-595 ACI-596 ACI-597 */
+/* proves: ACI-595 ACI-596 ACI-597 ACI-598 */
 static void test_counts(void **state)
 {
 	struct aci_tcs_op *op;
@@ -319,7 +318,7 @@ static void test_arguments(void **state)
 }
 
 /* Operations run in order: each sees what the one before wrote. */
-/* proves: ACI-503 ACI-504 */
+/* proves: ACI-503 ACI-504 ACI-574 */
 static void test_order(void **state)
 {
 	float got;
@@ -340,7 +339,7 @@ static void test_order(void **state)
 	assert_true(got == 4);
 }
 
-/* proves: ACI-510 ACI-511 ACI-512 */
+/* proves: ACI-510 ACI-511 ACI-512 ACI-513 */
 static void test_identify(void **state)
 {
 	static const uint8_t uuid[16] = ACI_TCS_UUID_BYTES;
@@ -365,10 +364,10 @@ static void test_identify(void **state)
 	for (uint32_t i = set->op_count; i < ACI_IDENTIFY_SET_OPS; i++)
 		assert_int_equal(set->ops[i].opcode, 0);
 	assert_int_equal(unary, 0x7ffff);
+	assert_int_equal(set->ops[0].opcode, ACI_TCS_OP_COPY);
 	free(set);
 }
 
-/* proves: ACI-505 */
 static void test_layout(void **state)
 {
 	assert_int_equal(sizeof(struct aci_tcs_header), 64);
