@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The device: what probe found, and the parts that make up the driver.
+ *
+ * Lock order, outermost first:
+ *
+ *	mmap_lock
+ *	aci_device.reset_sem	read: whoever changes what lives on the card;
+ *				write: card reset, wedging and removal
+ *	aci_device.object_lock	lists of VMs and queues
+ *	aci_vm.lock		VA tree and page tables of a VM
+ *	dma_resv		of a GEM object, by the helpers
+ *	aci_device.bo_lock	list of BOs and their DMA mappings
+ *	aci_vram.lock, aci_inval.lock
+ *	aci_fence_ctx.lock	dma_fence lock of one queue's fences
+ *	aci_queue.lock		leaf, as are aci_admin.lock and aci_notify.lock
+ *
+ * A dma_fence is signalled under its aci_fence_ctx.lock, and under none of the
+ * leaf locks. Fence callbacks of others run there; ours take a queue's leaf.
+ *
+ * Nothing waits for user space, copies from it or waits for a fence while it
+ * holds one of these locks or is inside drm_dev_enter().
+ */
+#ifndef ACI_DEVICE_H
+#define ACI_DEVICE_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/rwsem.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_print.h>
+
+#include "aci_admin.h"
+#include "aci_caps.h"
+#include "aci_events.h"
+#include "aci_identify.h"
+#include "aci_inval.h"
+#include "aci_irq.h"
+#include "aci_telemetry.h"
+#include "aci_vram.h"
+
+struct aci_queue;
+
+/**
+ * enum aci_state - what the device can do
+ * @ACI_STATE_OK: everything
+ * @ACI_STATE_RESETTING: a card reset is in progress, work is queued
+ * @ACI_STATE_WEDGED: reset failed, bus mastering is off; only a new probe helps
+ * @ACI_STATE_GONE: remove() ran
+ */
+enum aci_state {
+	ACI_STATE_OK,
+	ACI_STATE_RESETTING,
+	ACI_STATE_WEDGED,
+	ACI_STATE_GONE,
+};
+
+/**
+ * struct aci_device - one card
+ */
+struct aci_device {
+	/** @drm: base; its last reference frees this structure */
+	struct drm_device drm;
+	/** @pdev: the PCI function */
+	struct pci_dev *pdev;
+	/** @caps: validated capability registers */
+	struct aci_caps caps;
+	/** @regs: register BAR */
+	void __iomem *regs;
+	/** @doorbells: doorbell BAR */
+	void __iomem *doorbells;
+	/** @aperture_phys: CPU address of the memory BAR */
+	phys_addr_t aperture_phys;
+
+	/** @admin: admin queue */
+	struct aci_admin admin;
+	/** @inval: invalidation queue */
+	struct aci_inval inval;
+	/** @events: event ring */
+	struct aci_events events;
+	/** @irq: vectors and notification rings */
+	struct aci_irq irq;
+	/** @identify: what Identify told at probe */
+	struct aci_identify identify;
+	/** @vram: card memory */
+	struct aci_vram vram;
+	/** @telemetry: last sample of the logs */
+	struct aci_telemetry telemetry;
+
+	/** @wq: recovery of queues, late pushes, telemetry */
+	struct workqueue_struct *wq;
+	/** @reset_wq: card resets only, so that whatever runs on @wq may wait for one */
+	struct workqueue_struct *reset_wq;
+	/** @reset_work: reset the card */
+	struct work_struct reset_work;
+	/** @reset_sem: see the lock order */
+	struct rw_semaphore reset_sem;
+	/** @state: enum aci_state; written under @reset_sem for writing */
+	enum aci_state state;
+	/** @reset_generation: card resets since probe */
+	u64 reset_generation;
+
+	/** @object_lock: protects @vms, @queues and @queue_by_id for writing */
+	struct mutex object_lock;
+	/** @vms: struct aci_vm with a card VM */
+	struct list_head vms;
+	/** @queues: struct aci_queue with a card queue */
+	struct list_head queues;
+	/** @queue_by_id: by the card's queue id; readers use RCU */
+	struct aci_queue __rcu **queue_by_id;
+	/** @vm_ids: card VM ids in use */
+	struct ida vm_ids;
+	/** @queue_ids: card queue ids in use */
+	struct ida queue_ids;
+	/** @queues_in_use: number of entries of @queues */
+	atomic_t queues_in_use;
+
+	/** @bo_lock: protects @bos and the DMA mappings of its entries */
+	struct mutex bo_lock;
+	/** @bos: all struct aci_bo */
+	struct list_head bos;
+};
+
+/**
+ * struct aci_file - an open file
+ */
+struct aci_file {
+	/** @adev: the device */
+	struct aci_device *adev;
+	/** @vms: struct aci_vm by user id */
+	struct xarray vms;
+	/** @queues: struct aci_queue by user id */
+	struct xarray queues;
+	/** @retired_ns: engine time of destroyed queues, by engine class */
+	atomic64_t retired_ns[ACI_ENGINE_CLASSES_MAX];
+};
+
+static inline struct aci_device *to_aci_device(struct drm_device *drm)
+{
+	return container_of(drm, struct aci_device, drm);
+}
+
+static inline enum aci_state aci_get_state(const struct aci_device *adev)
+{
+	return READ_ONCE(adev->state);
+}
+
+/* True while the card may be given commands. Stable under reset_sem. */
+static inline bool aci_is_ok(const struct aci_device *adev)
+{
+	return aci_get_state(adev) == ACI_STATE_OK;
+}
+
+static inline bool aci_is_dead(const struct aci_device *adev)
+{
+	return aci_get_state(adev) >= ACI_STATE_WEDGED;
+}
+
+#endif /* ACI_DEVICE_H */

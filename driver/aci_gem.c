@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Buffer objects: what host and card BOs share, host BOs, and the ioctls.
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <drm/drm_gem.h>
+#include <drm/aci_accel.h>
+
+#include "aci_device.h"
+#include "aci_gem.h"
+
+/* Far above any memory, far below overflow. */
+#define ACI_BO_BYTES_MAX	(1ull << 46)
+
+/**
+ * aci_gem_track() - let remove() find the BO's DMA mappings
+ * @adev: device
+ * @bo: new BO
+ */
+void aci_gem_track(struct aci_device *adev, struct aci_bo *bo)
+{
+	mutex_lock(&adev->bo_lock);
+	list_add_tail(&bo->node, &adev->bos);
+	mutex_unlock(&adev->bo_lock);
+}
+
+/*
+ * The shmem helper would unmap when the object is freed, which may be long
+ * after the driver lost the device. It finds nothing left to do then.
+ */
+static void aci_gem_drop_dma(struct aci_bo *bo)
+{
+	struct drm_gem_object *obj = &bo->shmem.base;
+	struct sg_table *sgt = bo->shmem.sgt;
+
+	if (!sgt)
+		return;
+	bo->shmem.sgt = NULL;
+	if (obj->import_attach) {
+		dma_buf_unmap_attachment_unlocked(obj->import_attach, sgt, DMA_BIDIRECTIONAL);
+		return;
+	}
+	dma_unmap_sgtable(obj->dev->dev, sgt, DMA_BIDIRECTIONAL, 0);
+	sg_free_table(sgt);
+	kfree(sgt);
+}
+
+/**
+ * aci_gem_untrack() - before the BO is freed: drop its DMA mapping
+ * @bo: BO without users
+ */
+void aci_gem_untrack(struct aci_bo *bo)
+{
+	struct aci_device *adev = to_aci_device(bo->shmem.base.dev);
+
+	mutex_lock(&adev->bo_lock);
+	list_del_init(&bo->node);
+	aci_gem_drop_dma(bo);
+	mutex_unlock(&adev->bo_lock);
+}
+
+/**
+ * aci_gem_drop_dma_all() - drop the DMA mappings of all BOs
+ * @adev: unplugged device without DMA
+ */
+void aci_gem_drop_dma_all(struct aci_device *adev)
+{
+	struct aci_bo *bo;
+
+	mutex_lock(&adev->bo_lock);
+	list_for_each_entry(bo, &adev->bos, node)
+		aci_gem_drop_dma(bo);
+	mutex_unlock(&adev->bo_lock);
+}
+
+static void aci_gem_host_free(struct drm_gem_object *obj)
+{
+	struct aci_bo *bo = to_aci_bo(obj);
+
+	aci_gem_untrack(bo);
+	drm_gem_shmem_free(&bo->shmem);
+}
+
+static const struct drm_gem_object_funcs aci_gem_host_funcs = {
+	.free = aci_gem_host_free,
+	.print_info = drm_gem_shmem_object_print_info,
+	.pin = drm_gem_shmem_object_pin,
+	.unpin = drm_gem_shmem_object_unpin,
+	.get_sg_table = drm_gem_shmem_object_get_sg_table,
+	.vmap = drm_gem_shmem_object_vmap,
+	.vunmap = drm_gem_shmem_object_vunmap,
+	.mmap = drm_gem_shmem_object_mmap,
+	.vm_ops = &drm_gem_shmem_vm_ops,
+};
+
+/**
+ * aci_gem_create_object() - allocate a BO for the shmem helper
+ * @drm: device
+ * @size: not used
+ *
+ * Return: the GEM object or ERR_PTR(-ENOMEM).
+ */
+struct drm_gem_object *aci_gem_create_object(struct drm_device *drm, size_t size)
+{
+	struct aci_bo *bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
+
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&bo->node);
+	INIT_LIST_HEAD(&bo->blocks);
+	bo->shmem.base.funcs = &aci_gem_host_funcs;
+	return &bo->shmem.base;
+}
+
+/**
+ * aci_gem_prime_import_sg_table() - make a BO of another driver's memory
+ * @drm: device
+ * @attach: attachment
+ * @sgt: its mapping
+ *
+ * The mapping stays for the life of the BO: imports are pinned.
+ *
+ * Return: the GEM object or an error pointer.
+ */
+struct drm_gem_object *aci_gem_prime_import_sg_table(struct drm_device *drm,
+						     struct dma_buf_attachment *attach,
+						     struct sg_table *sgt)
+{
+	struct drm_gem_object *obj;
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		if (!IS_ALIGNED(sg_dma_address(sg) | sg_dma_len(sg), ACI_PAGE_SIZE)) {
+			drm_dbg(drm, "imported buffer is not made of pages\n");
+			return ERR_PTR(-EINVAL);
+		}
+	}
+	obj = drm_gem_shmem_prime_import_sg_table(drm, attach, sgt);
+	if (!IS_ERR(obj))
+		aci_gem_track(to_aci_device(drm), to_aci_bo(obj));
+	return obj;
+}
+
+/**
+ * aci_gem_create_host() - make a BO in host memory
+ * @adev: device
+ * @bytes: page multiple
+ * @write_combined: cache attribute of CPU mappings
+ *
+ * Pages are allocated when they are touched or bound.
+ *
+ * Return: the BO or an error pointer.
+ */
+struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool write_combined)
+{
+	struct drm_gem_shmem_object *shmem;
+	struct aci_bo *bo;
+
+	shmem = drm_gem_shmem_create(&adev->drm, bytes);
+	if (IS_ERR(shmem))
+		return ERR_CAST(shmem);
+	shmem->map_wc = write_combined;
+	bo = to_aci_bo(&shmem->base);
+	aci_gem_track(adev, bo);
+	return bo;
+}
+
+/**
+ * aci_gem_prepare() - give the BO addresses that the card can use
+ * @bo: BO
+ *
+ * Return: 0 or a negative error.
+ */
+int aci_gem_prepare(struct aci_bo *bo)
+{
+	if (bo->is_card)
+		return 0;
+	return PTR_ERR_OR_ZERO(drm_gem_shmem_get_pages_sgt(&bo->shmem));
+}
+
+static void aci_bo_iter_enter(struct aci_bo_iter *iter)
+{
+	if (iter->bo->is_card) {
+		struct aci_device *adev = to_aci_device(iter->bo->shmem.base.dev);
+
+		iter->addr = ACI_BUDDY(block_offset)(iter->block);
+		iter->left = ACI_BUDDY(block_size)(&adev->vram.buddy, iter->block);
+	} else {
+		iter->addr = sg_dma_address(iter->sg);
+		iter->left = sg_dma_len(iter->sg);
+	}
+}
+
+/**
+ * aci_bo_iter_init() - go to an offset
+ * @iter: iterator
+ * @bo: prepared BO
+ * @offset: below the BO's size
+ */
+void aci_bo_iter_init(struct aci_bo_iter *iter, struct aci_bo *bo, u64 offset)
+{
+	iter->bo = bo;
+	if (bo->is_card)
+		iter->block = list_first_entry(&bo->blocks, struct aci_buddy_block, link);
+	else
+		iter->sg = bo->shmem.sgt->sgl;
+	aci_bo_iter_enter(iter);
+	aci_bo_iter_advance(iter, offset);
+}
+
+/**
+ * aci_bo_iter_advance() - go on
+ * @iter: iterator
+ * @bytes: at most to the end of the BO, where the iterator is no longer valid
+ */
+void aci_bo_iter_advance(struct aci_bo_iter *iter, u64 bytes)
+{
+	while (bytes >= iter->left) {
+		bytes -= iter->left;
+		if (iter->bo->is_card) {
+			if (list_is_last(&iter->block->link, &iter->bo->blocks))
+				return;
+			iter->block = list_next_entry(iter->block, link);
+		} else {
+			iter->sg = sg_next(iter->sg);
+			if (!iter->sg)
+				return;
+		}
+		aci_bo_iter_enter(iter);
+	}
+	iter->addr += bytes;
+	iter->left -= bytes;
+}
+
+static int aci_bo_create_check(struct aci_device *adev, struct drm_aci_bo_create *args)
+{
+	if (args->flags & ~DRM_ACI_BO_CPU_ACCESS)
+		return -EINVAL;
+	if (!args->size || args->size > ACI_BO_BYTES_MAX)
+		return -EINVAL;
+	if (args->cache != DRM_ACI_CACHE_WRITE_BACK &&
+	    args->cache != DRM_ACI_CACHE_WRITE_COMBINED)
+		return -EINVAL;
+	switch (args->placement) {
+	case DRM_ACI_PLACEMENT_HOST:
+		/* Without snooping the card would not see what sits in a CPU's cache. */
+		if (args->cache == DRM_ACI_CACHE_WRITE_BACK &&
+		    !(adev->caps.cap & ACI_CAP_SNOOP))
+			return -EOPNOTSUPP;
+		break;
+	case DRM_ACI_PLACEMENT_CARD:
+		if (args->cache != DRM_ACI_CACHE_WRITE_COMBINED)
+			return -EINVAL;
+		break;
+	default:
+		return -EINVAL;
+	}
+	args->size = PAGE_ALIGN(args->size);
+	return 0;
+}
+
+static struct aci_bo *aci_bo_create_card_locked(struct aci_device *adev, u64 bytes,
+						bool in_aperture)
+{
+	struct aci_bo *bo = ERR_PTR(-ENODEV);
+
+	down_read(&adev->reset_sem);
+	if (!aci_is_dead(adev))
+		bo = aci_gem_create_card(adev, bytes, in_aperture);
+	up_read(&adev->reset_sem);
+	return bo;
+}
+
+/**
+ * aci_bo_create_ioctl() - DRM_IOCTL_ACI_BO_CREATE
+ * @drm: device
+ * @data: struct drm_aci_bo_create
+ * @file: caller
+ *
+ * Return: 0 or a negative error.
+ */
+int aci_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct aci_device *adev = to_aci_device(drm);
+	struct drm_aci_bo_create *args = data;
+	struct aci_bo *bo;
+	int ret, idx;
+
+	ret = aci_bo_create_check(adev, args);
+	if (ret)
+		return ret;
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+	if (args->placement == DRM_ACI_PLACEMENT_CARD)
+		bo = aci_bo_create_card_locked(adev, args->size,
+					       args->flags & DRM_ACI_BO_CPU_ACCESS);
+	else
+		bo = aci_gem_create_host(adev, args->size,
+					 args->cache == DRM_ACI_CACHE_WRITE_COMBINED);
+	drm_dev_exit(idx);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+	ret = drm_gem_handle_create(file, &bo->shmem.base, &args->handle);
+	drm_gem_object_put(&bo->shmem.base);
+	return ret;
+}
+
+/**
+ * aci_bo_mmap_offset_ioctl() - DRM_IOCTL_ACI_BO_MMAP_OFFSET
+ * @drm: device
+ * @data: struct drm_aci_bo_mmap_offset
+ * @file: caller
+ *
+ * Return: 0 or a negative error.
+ */
+int aci_bo_mmap_offset_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct drm_aci_bo_mmap_offset *args = data;
+	struct drm_gem_object *obj;
+	struct aci_bo *bo;
+	int ret;
+
+	if (args->pad)
+		return -EINVAL;
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+	bo = to_aci_bo(obj);
+	if (bo->is_card && !bo->in_aperture) {
+		ret = -EACCES;
+	} else {
+		ret = drm_gem_create_mmap_offset(obj);
+		args->offset = drm_vma_node_offset_addr(&obj->vma_node);
+	}
+	drm_gem_object_put(obj);
+	return ret;
+}

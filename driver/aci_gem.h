@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Buffer objects: host memory by the shmem helper, card memory of our own.
+ *
+ * Both are a struct aci_bo, so that one cast fits all GEM objects of the
+ * device. DMA mappings live until the object is freed or the device is
+ * removed, whichever comes first; aci_device.bo_lock decides.
+ */
+#ifndef ACI_GEM_H
+#define ACI_GEM_H
+
+#include <linux/scatterlist.h>
+#include <drm/drm_gem_shmem_helper.h>
+
+#include "compat.h"
+
+struct aci_device;
+
+/**
+ * struct aci_bo - a buffer object
+ */
+struct aci_bo {
+	/** @shmem: base; of a card BO only its GEM object is used */
+	struct drm_gem_shmem_object shmem;
+	/** @node: in aci_device.bos */
+	struct list_head node;
+	/** @is_card: in card memory */
+	bool is_card;
+	/** @in_aperture: card BO that the CPU can map */
+	bool in_aperture;
+	/** @blocks: of a card BO */
+	struct list_head blocks;
+	/** @dummy: what CPU mappings of a card BO show once the card is gone */
+	struct page *dummy;
+};
+
+static inline struct aci_bo *to_aci_bo(struct drm_gem_object *obj)
+{
+	return container_of(obj, struct aci_bo, shmem.base);
+}
+
+/**
+ * struct aci_bo_iter - position in a BO as the card sees it
+ */
+struct aci_bo_iter {
+	/** @bo: the BO */
+	struct aci_bo *bo;
+	/** @addr: DMA address or card address here */
+	u64 addr;
+	/** @left: contiguous bytes from here */
+	u64 left;
+	/** @sg: segment of a host BO */
+	struct scatterlist *sg;
+	/** @block: block of a card BO */
+	struct aci_buddy_block *block;
+};
+
+struct drm_gem_object *aci_gem_create_object(struct drm_device *drm, size_t size);
+struct drm_gem_object *aci_gem_prime_import_sg_table(struct drm_device *drm,
+						     struct dma_buf_attachment *attach,
+						     struct sg_table *sgt);
+struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool write_combined);
+struct aci_bo *aci_gem_create_card(struct aci_device *adev, u64 bytes, bool in_aperture);
+int aci_gem_prepare(struct aci_bo *bo);
+void aci_gem_track(struct aci_device *adev, struct aci_bo *bo);
+void aci_gem_untrack(struct aci_bo *bo);
+void aci_gem_drop_dma_all(struct aci_device *adev);
+void aci_gem_zap_card_maps(struct aci_device *adev);
+
+void aci_bo_iter_init(struct aci_bo_iter *iter, struct aci_bo *bo, u64 offset);
+void aci_bo_iter_advance(struct aci_bo_iter *iter, u64 bytes);
+
+int aci_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+int aci_bo_mmap_offset_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+
+#endif /* ACI_GEM_H */

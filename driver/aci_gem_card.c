@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Buffer objects in card memory.
+ *
+ * CPU mappings go through our fault handler, so that they can be taken away:
+ * once the card is gone or wedged they show a page of host memory that belongs
+ * to the BO, and nobody gets a SIGBUS.
+ */
+
+#include <linux/mm.h>
+#include <drm/drm_gem.h>
+
+#include "aci_device.h"
+#include "aci_gem.h"
+
+static void aci_gem_card_free(struct drm_gem_object *obj)
+{
+	struct aci_bo *bo = to_aci_bo(obj);
+
+	aci_gem_untrack(bo);
+	if (!list_empty(&bo->blocks))
+		aci_vram_free(to_aci_device(obj->dev), obj->size, &bo->blocks);
+	if (bo->dummy)
+		__free_page(bo->dummy);
+	drm_gem_object_release(obj);
+	kfree(bo);
+}
+
+/* Another device cannot reach card memory; our own import needs no table. */
+static struct sg_table *aci_gem_card_get_sg_table(struct drm_gem_object *obj)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static vm_fault_t aci_gem_card_fault_dummy(struct vm_fault *vmf, struct aci_bo *bo)
+{
+	struct page *page = READ_ONCE(bo->dummy);
+
+	if (!page) {
+		page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		if (!page)
+			return VM_FAULT_OOM;
+		if (cmpxchg(&bo->dummy, NULL, page)) {
+			__free_page(page);
+			page = READ_ONCE(bo->dummy);
+		}
+	}
+	return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(page));
+}
+
+static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct drm_gem_object *obj = vma->vm_private_data;
+	struct aci_device *adev = to_aci_device(obj->dev);
+	struct aci_bo *bo = to_aci_bo(obj);
+	struct aci_bo_iter iter;
+	vm_fault_t ret;
+	u64 offset;
+	int idx;
+
+	/* Not from vm_start, which moves when a mapping is split. */
+	offset = (u64)(vmf->pgoff - drm_vma_node_start(&obj->vma_node)) << PAGE_SHIFT;
+	if (offset >= obj->size)
+		return VM_FAULT_SIGBUS;
+	if (!drm_dev_enter(obj->dev, &idx))
+		return aci_gem_card_fault_dummy(vmf, bo);
+	if (aci_is_dead(adev)) {
+		ret = aci_gem_card_fault_dummy(vmf, bo);
+	} else {
+		aci_bo_iter_init(&iter, bo, offset);
+		ret = vmf_insert_pfn(vma, vmf->address,
+				     (adev->aperture_phys + iter.addr) >> PAGE_SHIFT);
+	}
+	drm_dev_exit(idx);
+	return ret;
+}
+
+static const struct vm_operations_struct aci_gem_card_vm_ops = {
+	.fault = aci_gem_card_fault,
+	.open = drm_gem_vm_open,
+	.close = drm_gem_vm_close,
+};
+
+static int aci_gem_card_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	struct drm_device *drm = obj->dev;
+
+	if (!to_aci_bo(obj)->in_aperture)
+		return -EACCES;
+	/* A mapping of the dma-buf's file could not be taken away by unplug. */
+	if (vma->vm_file->f_mapping != drm->anon_inode->i_mapping)
+		return -EOPNOTSUPP;
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)
+		return -EINVAL;
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_page_prot = pgprot_writecombine(vm_get_page_prot(vma->vm_flags));
+	return 0;
+}
+
+static const struct drm_gem_object_funcs aci_gem_card_funcs = {
+	.free = aci_gem_card_free,
+	.get_sg_table = aci_gem_card_get_sg_table,
+	.mmap = aci_gem_card_mmap,
+	.vm_ops = &aci_gem_card_vm_ops,
+};
+
+/**
+ * aci_gem_create_card() - make a BO in card memory
+ * @adev: device; the caller holds reset_sem for reading
+ * @bytes: page multiple
+ * @in_aperture: where the CPU can map it
+ *
+ * Return: the BO or an error pointer.
+ */
+struct aci_bo *aci_gem_create_card(struct aci_device *adev, u64 bytes, bool in_aperture)
+{
+	struct drm_gem_object *obj;
+	struct aci_bo *bo;
+	int ret;
+
+	obj = aci_gem_create_object(&adev->drm, bytes);
+	if (IS_ERR(obj))
+		return ERR_CAST(obj);
+	bo = to_aci_bo(obj);
+	bo->is_card = true;
+	bo->in_aperture = in_aperture;
+	obj->funcs = &aci_gem_card_funcs;
+	drm_gem_private_object_init(&adev->drm, obj, bytes);
+	ret = aci_vram_alloc(adev, bytes, in_aperture, &bo->blocks);
+	if (!ret && in_aperture)
+		ret = drm_gem_create_mmap_offset(obj);
+	if (ret) {
+		drm_gem_object_put(obj);
+		return ERR_PTR(ret);
+	}
+	aci_gem_track(adev, bo);
+	return bo;
+}
+
+/**
+ * aci_gem_zap_card_maps() - take card memory out of all CPU mappings
+ * @adev: device that is wedged
+ */
+void aci_gem_zap_card_maps(struct aci_device *adev)
+{
+	if (adev->drm.anon_inode)
+		unmap_mapping_range(adev->drm.anon_inode->i_mapping, 0, 0, 1);
+}

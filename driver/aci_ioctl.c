@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ioctl entry.
+ *
+ * Only calls that are known to make sense on an accel node reach the DRM core:
+ * others, such as GET_UNIQUE and GET_MAGIC, dereference the drm_master that
+ * clients of an accel node do not have.
+ */
+
+#include <linux/compat.h>
+#include <linux/overflow.h>
+#include <linux/uaccess.h>
+#include <drm/drm.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_ioctl.h>
+#include <drm/aci_accel.h>
+
+#include "aci_device.h"
+#include "aci_ioctl.h"
+
+/* Larger elements than this no later version will have. */
+#define ACI_STRIDE_MAX	4096
+
+static bool aci_ioctl_is_core_allowed(unsigned int nr)
+{
+	switch (nr) {
+	case DRM_IOCTL_NR(DRM_IOCTL_VERSION):
+	case DRM_IOCTL_NR(DRM_IOCTL_GET_CLIENT):
+	case DRM_IOCTL_NR(DRM_IOCTL_GET_STATS):
+	case DRM_IOCTL_NR(DRM_IOCTL_GET_CAP):
+	case DRM_IOCTL_NR(DRM_IOCTL_GEM_CLOSE):
+	case DRM_IOCTL_NR(DRM_IOCTL_PRIME_HANDLE_TO_FD):
+	case DRM_IOCTL_NR(DRM_IOCTL_PRIME_FD_TO_HANDLE):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_CREATE):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_DESTROY):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_WAIT):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_RESET):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_SIGNAL):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_QUERY):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_TRANSFER):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_EVENTFD):
+#ifdef DRM_IOCTL_SET_CLIENT_NAME
+	case DRM_IOCTL_NR(DRM_IOCTL_SET_CLIENT_NAME):
+#endif
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What user space may still call once the device does no more work. */
+static bool aci_ioctl_works_wedged(unsigned int nr)
+{
+	return nr < DRM_COMMAND_BASE || nr >= DRM_COMMAND_END ||
+	       nr == DRM_COMMAND_BASE + DRM_ACI_QUERY;
+}
+
+static int aci_ioctl_admit(struct file *filp, unsigned int cmd)
+{
+	struct drm_file *file = filp->private_data;
+	unsigned int nr = DRM_IOCTL_NR(cmd);
+
+	if (nr < DRM_COMMAND_BASE || nr >= DRM_COMMAND_END)
+		return aci_ioctl_is_core_allowed(nr) ? 0 : -EACCES;
+	if (aci_is_dead(to_aci_device(file->minor->dev)) && !aci_ioctl_works_wedged(nr))
+		return -ENODEV;
+	return 0;
+}
+
+/**
+ * aci_ioctl() - unlocked_ioctl of the device file
+ * @filp: file
+ * @cmd: ioctl
+ * @arg: argument
+ *
+ * Return: what the ioctl returns; -EACCES for core calls not on the list.
+ */
+long aci_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	int ret = aci_ioctl_admit(filp, cmd);
+
+	return ret ?: drm_ioctl(filp, cmd, arg);
+}
+
+#ifdef CONFIG_COMPAT
+/**
+ * aci_compat_ioctl() - compat_ioctl of the device file
+ * @filp: file
+ * @cmd: ioctl
+ * @arg: argument
+ *
+ * Our own structures are the same for 32-bit user space.
+ *
+ * Return: as aci_ioctl().
+ */
+long aci_compat_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	int ret = aci_ioctl_admit(filp, cmd);
+
+	return ret ?: drm_compat_ioctl(filp, cmd, arg);
+}
+#endif
+
+/**
+ * aci_ioctl_check_array() - check the description of an array
+ * @array: array in user memory
+ * @bytes_min: size of an element in the first version of the interface
+ *
+ * Return: 0 or -EINVAL.
+ */
+int aci_ioctl_check_array(const struct drm_aci_array *array, u32 bytes_min)
+{
+	u64 bytes, end;
+
+	if (!array->count)
+		return array->ptr ? -EINVAL : 0;
+	if (array->stride < bytes_min || array->stride > ACI_STRIDE_MAX)
+		return -EINVAL;
+	if (check_mul_overflow((u64)array->stride, (u64)array->count, &bytes) ||
+	    check_add_overflow(array->ptr, bytes, &end))
+		return -EINVAL;
+	return 0;
+}
+
+/**
+ * aci_ioctl_copy_element() - copy an element from user space
+ * @to: destination
+ * @bytes: its size
+ * @array: checked array
+ * @index: below its count
+ *
+ * Return: 0, -EFAULT, or -E2BIG if the tail that we do not know is not zero.
+ */
+int aci_ioctl_copy_element(void *to, u32 bytes, const struct drm_aci_array *array, u32 index)
+{
+	const void __user *from = u64_to_user_ptr(array->ptr + (u64)array->stride * index);
+
+	if (likely(array->stride == bytes))
+		return copy_from_user(to, from, bytes) ? -EFAULT : 0;
+	return copy_struct_from_user(to, bytes, from, array->stride);
+}

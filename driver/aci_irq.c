@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Interrupt vectors and notification rings.
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/interrupt.h>
+#include <aci/aci_queue.h>
+
+#include "aci_job.h"
+#include "aci_mmio.h"
+#include "aci_queue.h"
+
+/*
+ * Entries for each queue. One would do if a queue were armed anew only by the
+ * handler that read its entry; but completions are also seen on other paths,
+ * and then the entry of the old value may still arrive. A ring that overflows
+ * nevertheless delays a completion until the queue's timer looks at it.
+ */
+#define ACI_NOTIFY_PER_QUEUE	4
+
+/**
+ * aci_irq_queue_vector() - the vector that serves a queue
+ * @adev: device
+ * @queue_id: the card's queue id
+ */
+unsigned int aci_irq_queue_vector(const struct aci_device *adev, unsigned int queue_id)
+{
+	return adev->irq.count == 1 ? 0 : 1 + queue_id % (adev->irq.count - 1);
+}
+
+/* Returns the queue id of the next entry, or -1. */
+static int aci_notify_pop(struct aci_notify *notify)
+{
+	unsigned long flags;
+	u32 phase;
+	u64 entry;
+	int id = -1;
+
+	spin_lock_irqsave(&notify->lock, flags);
+	if (notify->running) {
+		entry = le64_to_cpu(READ_ONCE(notify->ring[notify->head &
+							   ((1u << notify->shift) - 1)]));
+		phase = !((notify->head >> notify->shift) & 1);
+		if ((upper_32_bits(entry) & ACI_NOTIFY_PHASE) == phase) {
+			/* What the entry announces is read after it. */
+			dma_rmb();
+			notify->head++;
+			id = entry & 0xffff;
+		}
+	}
+	spin_unlock_irqrestore(&notify->lock, flags);
+	return id;
+}
+
+static void aci_notify_drain(struct aci_notify *notify)
+{
+	struct aci_device *adev = notify->adev;
+	struct aci_queue *queue;
+	unsigned int budget = 1u << notify->shift;
+	int id;
+
+	rcu_read_lock();
+	while (budget-- && (id = aci_notify_pop(notify)) >= 0) {
+		queue = id < adev->caps.queues ? rcu_dereference(adev->queue_by_id[id]) : NULL;
+		if (queue)
+			aci_job_process(queue);
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * aci_irq_drain() - handle all posted entries of a vector's ring
+ * @adev: device
+ * @vector: the vector
+ *
+ * Before a queue id is armed again after RESET_QUEUE or DELETE_QUEUE.
+ */
+void aci_irq_drain(struct aci_device *adev, unsigned int vector)
+{
+	aci_notify_drain(&adev->irq.notify[vector]);
+}
+
+static irqreturn_t aci_irq_handle_main(int irq, void *data)
+{
+	struct aci_notify *notify = data;
+	struct aci_device *adev = notify->adev;
+	bool cookie = dma_fence_begin_signalling();
+
+	aci_admin_handle_irq(adev);
+	aci_inval_handle_irq(adev);
+	aci_events_handle_irq(adev);
+	aci_notify_drain(notify);
+	dma_fence_end_signalling(cookie);
+	return IRQ_HANDLED;
+}
+
+static irqreturn_t aci_irq_handle_queues(int irq, void *data)
+{
+	bool cookie = dma_fence_begin_signalling();
+
+	aci_notify_drain(data);
+	dma_fence_end_signalling(cookie);
+	return IRQ_HANDLED;
+}
+
+static int aci_irq_init_vector(struct aci_device *adev, unsigned int vector)
+{
+	struct aci_notify *notify = &adev->irq.notify[vector];
+	struct device *dev = &adev->pdev->dev;
+
+	notify->adev = adev;
+	notify->vector = vector;
+	spin_lock_init(&notify->lock);
+	notify->shift = min_t(unsigned int, 16,
+			      ilog2(roundup_pow_of_two(ACI_NOTIFY_PER_QUEUE * adev->caps.queues)));
+	notify->ring = dmam_alloc_coherent(dev, max_t(size_t, sizeof(__le64) << notify->shift,
+						      ACI_PAGE_SIZE), &notify->ring_dma,
+					   GFP_KERNEL);
+	if (!notify->ring)
+		return -ENOMEM;
+	return devm_request_irq(dev, pci_irq_vector(adev->pdev, vector),
+				vector ? aci_irq_handle_queues : aci_irq_handle_main, 0,
+				devm_kasprintf(dev, GFP_KERNEL, "aci-%s-%u",
+					       pci_name(adev->pdev), vector), notify);
+}
+
+/**
+ * aci_irq_init() - allocate vectors and rings
+ * @adev: device whose admin, invalidation and event rings exist
+ *
+ * Return: 0 or a negative error.
+ */
+int aci_irq_init(struct aci_device *adev)
+{
+	struct aci_irq *irq = &adev->irq;
+	unsigned int want, i;
+	int ret;
+
+	want = min3(adev->caps.vectors, num_online_cpus() + 1, (unsigned int)ACI_IRQ_VECTORS_MAX);
+	ret = pci_alloc_irq_vectors(adev->pdev, 1, want, PCI_IRQ_MSIX);
+	if (ret < 0)
+		return ret;
+	irq->count = ret;
+	for (i = 0; i < irq->count; i++) {
+		ret = aci_irq_init_vector(adev, i);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/**
+ * aci_irq_program() - tell a card without queues where the rings are
+ * @adev: device
+ */
+void aci_irq_program(struct aci_device *adev)
+{
+	unsigned int i;
+
+	for (i = 0; i < adev->irq.count; i++) {
+		struct aci_notify *notify = &adev->irq.notify[i];
+		u32 reg = ACI_REG_NOTIFY(i);
+
+		notify->head = 0;
+		memset(notify->ring, 0, sizeof(*notify->ring) << notify->shift);
+		aci_write64(adev, reg + ACI_NOTIFY_BASE, notify->ring_dma);
+		aci_write32(adev, reg + ACI_NOTIFY_SHIFT, notify->shift);
+		aci_write32(adev, reg + ACI_NOTIFY_INTERVAL_US, 0);
+	}
+}
+
+/**
+ * aci_irq_set_running() - read the notification rings, or do not any more
+ * @adev: device
+ * @running: which
+ */
+void aci_irq_set_running(struct aci_device *adev, bool running)
+{
+	unsigned int i;
+
+	for (i = 0; i < adev->irq.count; i++) {
+		struct aci_notify *notify = &adev->irq.notify[i];
+
+		spin_lock_irq(&notify->lock);
+		notify->running = running;
+		spin_unlock_irq(&notify->lock);
+	}
+}
+
+/**
+ * aci_irq_synchronize() - wait until no handler is running
+ * @adev: device
+ */
+void aci_irq_synchronize(struct aci_device *adev)
+{
+	unsigned int i;
+
+	for (i = 0; i < adev->irq.count; i++)
+		synchronize_irq(pci_irq_vector(adev->pdev, i));
+}

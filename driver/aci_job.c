@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Jobs: from the ioctl into the ring, and out of it when they complete.
+ */
+
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "aci_device.h"
+#include "aci_job.h"
+#include "aci_sync.h"
+
+/* Jobs that one fence callback or interrupt pushes; the rest is for a worker. */
+#define ACI_JOB_PUSH_BUDGET	16
+
+static struct kmem_cache *aci_job_cache;
+
+/**
+ * aci_job_cache_init() - module init
+ *
+ * A fence may be looked at under RCU while it is freed and used again, as
+ * dma_fence_get_rcu_safe() expects; so that no grace period is spent per job.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int aci_job_cache_init(void)
+{
+	aci_job_cache = kmem_cache_create("aci_job", sizeof(struct aci_job), 0,
+					  SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU, NULL);
+	return aci_job_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * aci_job_cache_exit() - module exit
+ */
+void aci_job_cache_exit(void)
+{
+	kmem_cache_destroy(aci_job_cache);
+}
+
+static const char *aci_job_get_driver_name(struct dma_fence *fence)
+{
+	return "aci";
+}
+
+static const char *aci_job_get_timeline_name(struct dma_fence *fence)
+{
+	return container_of(fence, struct aci_job, fence)->ctx->name;
+}
+
+static void aci_job_release(struct dma_fence *fence)
+{
+	struct aci_job *job = container_of(fence, struct aci_job, fence);
+	struct aci_fence_ctx *ctx = job->ctx;
+
+	kmem_cache_free(aci_job_cache, job);
+	aci_fence_ctx_put(ctx);
+}
+
+static const struct dma_fence_ops aci_job_fence_ops = {
+	ACI_FENCE_OPS_64BIT
+	.get_driver_name = aci_job_get_driver_name,
+	.get_timeline_name = aci_job_get_timeline_name,
+	.release = aci_job_release,
+};
+
+/**
+ * aci_job_alloc() - make a job
+ * @queue: where it will go
+ * @desc_count: at least 1
+ *
+ * Return: the job or NULL.
+ */
+struct aci_job *aci_job_alloc(struct aci_queue *queue, u32 desc_count)
+{
+	struct aci_job *job = kmem_cache_alloc(aci_job_cache, GFP_KERNEL_ACCOUNT);
+
+	if (!job)
+		return NULL;
+	job->descs = &job->inline_desc;
+	job->many_descs = NULL;
+	if (desc_count > 1) {
+		job->many_descs = kvmalloc(struct_size(job->many_descs, descs, desc_count),
+					   GFP_KERNEL_ACCOUNT);
+		if (!job->many_descs) {
+			kmem_cache_free(aci_job_cache, job);
+			return NULL;
+		}
+		job->descs = job->many_descs->descs;
+	}
+	job->ctx = queue->fence_ctx;
+	job->queue = queue;
+	job->desc_count = desc_count;
+	job->dep_count = 0;
+	job->out_count = 0;
+	job->has_ins = false;
+	job->deps = &job->inline_dep;
+	job->outs = &job->inline_out;
+	atomic_set(&job->deps_left, 1);
+	return job;
+}
+
+/* All that a job has besides its fence. Process context or interrupt. */
+static void aci_job_strip(struct aci_job *job)
+{
+	u32 i;
+
+	for (i = 0; i < job->dep_count; i++)
+		dma_fence_put(job->deps[i].fence);
+	job->dep_count = 0;
+	if (job->deps != &job->inline_dep)
+		kfree(job->deps);
+	/* vfree() may sleep. */
+	if (is_vmalloc_addr(job->many_descs))
+		kvfree_rcu(job->many_descs, rcu);
+	else
+		kfree(job->many_descs);
+}
+
+static void aci_job_unwatch_deps(struct aci_job *job)
+{
+	u32 i;
+
+	for (i = 0; i < job->dep_count; i++)
+		dma_fence_remove_callback(job->deps[i].fence, &job->deps[i].cb);
+}
+
+/**
+ * aci_job_free() - free a job that was not queued
+ * @job: job
+ */
+void aci_job_free(struct aci_job *job)
+{
+	aci_job_unwatch_deps(job);
+	aci_sync_drop_outs(job);
+	aci_job_strip(job);
+	kmem_cache_free(aci_job_cache, job);
+}
+
+static void aci_job_dep_signalled(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	struct aci_job *job = container_of(cb, struct aci_job_dep, cb)->job;
+	struct aci_queue *queue = job->queue;
+
+	/* Without the last count the job may complete, and its queue go. */
+	rcu_read_lock();
+	if (atomic_dec_and_test(&job->deps_left))
+		aci_job_push_ready(queue);
+	rcu_read_unlock();
+}
+
+/**
+ * aci_job_watch_deps() - be told when the fences in are signalled
+ * @job: job that is not queued yet
+ */
+void aci_job_watch_deps(struct aci_job *job)
+{
+	u32 i;
+
+	for (i = 0; i < job->dep_count; i++) {
+		struct aci_job_dep *dep = &job->deps[i];
+
+		atomic_inc(&job->deps_left);
+		/* Leaves an empty node behind if the fence is signalled. */
+		if (dma_fence_add_callback(dep->fence, &dep->cb, aci_job_dep_signalled))
+			atomic_dec(&job->deps_left);
+	}
+}
+
+static void aci_job_write_ring_locked(struct aci_queue *queue, const struct aci_job *job)
+{
+	u32 slot = queue->tail & (queue->ring_entries - 1);
+	u32 first = min(job->desc_count, queue->ring_entries - slot);
+
+	memcpy(&queue->ring[slot], job->descs, first * sizeof(*job->descs));
+	if (unlikely(first < job->desc_count))
+		memcpy(queue->ring, job->descs + first,
+		       (job->desc_count - first) * sizeof(*job->descs));
+}
+
+static bool aci_job_has_room_locked(const struct aci_queue *queue, const struct aci_job *job)
+{
+	return job->desc_count <= queue->ring_entries - (queue->tail - queue->completed);
+}
+
+static void aci_job_push_locked(struct aci_queue *queue, struct aci_job *job)
+{
+	if (list_empty(&queue->pending))
+		queue->head_active_ns = le64_to_cpu(READ_ONCE(queue->record->active_ns));
+	aci_job_write_ring_locked(queue, job);
+	queue->tail += job->desc_count;
+	job->end = queue->tail;
+	list_add_tail(&job->node, &queue->pending);
+}
+
+/**
+ * aci_job_queue_locked() - put a job into the ring, or behind it
+ * @queue: queue that is not dead
+ * @job: job whose fences in are watched
+ *
+ * Initialises the fence. The caller tells the card.
+ */
+void aci_job_queue_locked(struct aci_queue *queue, struct aci_job *job)
+{
+	aci_fence_ctx_get(job->ctx);
+	dma_fence_init64(&job->fence, &aci_job_fence_ops, &job->ctx->lock, job->ctx->context,
+			 ++queue->seqno);
+	if (job->out_count)
+		dma_fence_get(&job->fence);
+	if (atomic_dec_and_test(&job->deps_left) && queue->state == ACI_QUEUE_LIVE &&
+	    list_empty(&queue->waiting) && aci_job_has_room_locked(queue, job)) {
+		aci_job_push_locked(queue, job);
+	} else {
+		list_add_tail(&job->node, &queue->waiting);
+		queue->waiting_descs += job->desc_count;
+	}
+}
+
+static void aci_job_arm_timer_locked(struct aci_queue *queue)
+{
+	if (queue->timer_armed)
+		return;
+	queue->timer_armed = true;
+	queue_delayed_work(queue->adev->wq, &queue->timeout_work,
+			   msecs_to_jiffies(queue->timeout_ms));
+}
+
+/**
+ * aci_job_tell_card_locked() - make the card see the jobs in the ring
+ * @queue: live queue
+ */
+void aci_job_tell_card_locked(struct aci_queue *queue)
+{
+	u64 old = queue->told_tail, tail = queue->tail;
+	struct aci_queue_user_page *user_page = queue->user_page;
+
+	if (tail == old)
+		return;
+	if (!queue->armed) {
+		/*
+		 * Before the tail, so that the card sees it when it completes
+		 * the job. Always the first: a waiter may be waiting for it, and
+		 * the interrupt finds whatever has completed by then.
+		 */
+		queue->armed = list_first_entry(&queue->pending, struct aci_job, node)->end;
+		WRITE_ONCE(queue->record->notify_at, cpu_to_le64(queue->armed));
+	}
+	dma_wmb();
+	WRITE_ONCE(user_page->tail, cpu_to_le64(tail));
+	queue->told_tail = tail;
+	/*
+	 * Store tail, then load event_index; the card does the reverse before
+	 * it sleeps. One of the two sees the other. Not smp_mb(): the other
+	 * side is a device on a uniprocessor kernel, too.
+	 */
+	mb();
+	if (aci_queue_need_ring(le64_to_cpu(READ_ONCE(user_page->event_index)), old, tail)) {
+		writel(lower_32_bits(tail), queue->doorbell);
+		if (queue->kick)
+			writel(0, queue->kick);
+	}
+	aci_job_arm_timer_locked(queue);
+}
+
+/* Returns whether ready jobs are left. */
+static bool aci_job_push_some_locked(struct aci_queue *queue, unsigned int budget)
+{
+	struct aci_job *job, *next;
+
+	if (queue->state != ACI_QUEUE_LIVE)
+		return false;
+	list_for_each_entry_safe(job, next, &queue->waiting, node) {
+		if (atomic_read(&job->deps_left) || !aci_job_has_room_locked(queue, job))
+			break;
+		if (!budget--) {
+			aci_job_tell_card_locked(queue);
+			return true;
+		}
+		list_del(&job->node);
+		queue->waiting_descs -= job->desc_count;
+		aci_job_push_locked(queue, job);
+	}
+	aci_job_tell_card_locked(queue);
+	return false;
+}
+
+/**
+ * aci_job_push_ready() - push waiting jobs that can go
+ * @queue: queue
+ *
+ * Any context, also under the lock of a fence. Pushes a bounded number; the
+ * worker does the rest.
+ */
+void aci_job_push_ready(struct aci_queue *queue)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (aci_job_push_some_locked(queue, ACI_JOB_PUSH_BUDGET))
+		queue_work(queue->adev->wq, &queue->push_work);
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/**
+ * aci_job_push_work() - push what a fence callback left
+ * @work: aci_queue.push_work
+ */
+void aci_job_push_work(struct work_struct *work)
+{
+	struct aci_queue *queue = container_of(work, struct aci_queue, push_work);
+	bool cookie = dma_fence_begin_signalling();
+	bool more = true;
+
+	while (more) {
+		spin_lock_irq(&queue->lock);
+		more = aci_job_push_some_locked(queue, ACI_JOB_PUSH_BUDGET);
+		spin_unlock_irq(&queue->lock);
+	}
+	dma_fence_end_signalling(cookie);
+}
+
+/* Move completed jobs to @done. Returns false if the card must be asked what is wrong. */
+static bool aci_job_collect_locked(struct aci_queue *queue, struct list_head *done)
+{
+	struct aci_queue_record *record = queue->record;
+	u64 completed = le64_to_cpu(READ_ONCE(record->completed));
+	struct aci_job *job, *next;
+
+	if (unlikely(completed - queue->completed > queue->told_tail - queue->completed)) {
+		queue->misbehaved = true;
+		return false;
+	}
+	/* What the jobs wrote is read after this. */
+	dma_rmb();
+	if (completed != queue->completed) {
+		queue->completed = completed;
+		queue->head_active_ns = le64_to_cpu(READ_ONCE(record->active_ns));
+		list_for_each_entry_safe(job, next, &queue->pending, node) {
+			if (job->end > completed)
+				break;
+			list_move_tail(&job->node, done);
+			queue->jobs_completed++;
+			queue->failures = 0;
+		}
+	}
+	return le32_to_cpu(READ_ONCE(record->state)) == ACI_QUEUE_STATE_RUNNING;
+}
+
+/*
+ * Collect, and have the card tell when the next job completes. Arms at most
+ * twice, so that entries in the notification ring are bounded.
+ */
+static bool aci_job_collect_and_arm_locked(struct aci_queue *queue, struct list_head *done)
+{
+	bool far = false;
+
+	for (;;) {
+		if (!aci_job_collect_locked(queue, done))
+			return false;
+		if (queue->armed > queue->completed)
+			return true;
+		if (list_empty(&queue->pending)) {
+			queue->armed = 0;
+			return true;
+		}
+		queue->armed = far ? queue->told_tail :
+			       list_first_entry(&queue->pending, struct aci_job, node)->end;
+		WRITE_ONCE(queue->record->notify_at, cpu_to_le64(queue->armed));
+		/* Store notify_at, then load completed; the card does the reverse. */
+		mb();
+		far = true;
+	}
+}
+
+/* Under the lock of the fences, and not under that of the queue. */
+static void aci_job_signal_locked(struct list_head *jobs, int error)
+{
+	ktime_t now = ktime_get();
+	struct aci_job *job;
+
+	list_for_each_entry(job, jobs, node) {
+		if (error)
+			dma_fence_set_error(&job->fence, error);
+		dma_fence_signal_timestamp_locked(&job->fence, now);
+	}
+}
+
+static void aci_job_retire(struct list_head *jobs)
+{
+	struct aci_job *job, *next;
+
+	list_for_each_entry_safe(job, next, jobs, node) {
+		aci_job_strip(job);
+		dma_fence_put(&job->fence);
+	}
+}
+
+/**
+ * aci_job_process() - end completed jobs, push waiting ones
+ * @queue: queue
+ *
+ * Interrupt handler or process context.
+ */
+void aci_job_process(struct aci_queue *queue)
+{
+	struct aci_fence_ctx *ctx = queue->fence_ctx;
+	bool waiting = false;
+	unsigned long flags;
+	LIST_HEAD(done);
+
+	/* Both locks at once, so that fences are signalled in order. */
+	spin_lock_irqsave(&ctx->lock, flags);
+	spin_lock(&queue->lock);
+	if (queue->state == ACI_QUEUE_LIVE) {
+		if (unlikely(!aci_job_collect_and_arm_locked(queue, &done)))
+			queue_work(queue->adev->wq, &queue->recover_work);
+		waiting = !list_empty(&queue->waiting);
+	}
+	spin_unlock(&queue->lock);
+	aci_job_signal_locked(&done, 0);
+	spin_unlock_irqrestore(&ctx->lock, flags);
+
+	aci_job_retire(&done);
+	if (waiting)
+		aci_job_push_ready(queue);
+}
+
+/**
+ * aci_job_settle() - end completed jobs of a queue that the card has stopped
+ * @queue: held or dead queue with exact counts
+ */
+void aci_job_settle(struct aci_queue *queue)
+{
+	LIST_HEAD(done);
+
+	spin_lock_irq(&queue->fence_ctx->lock);
+	spin_lock(&queue->lock);
+	aci_job_collect_locked(queue, &done);
+	spin_unlock(&queue->lock);
+	aci_job_signal_locked(&done, 0);
+	spin_unlock_irq(&queue->fence_ctx->lock);
+	aci_job_retire(&done);
+}
+
+static void aci_job_end_all(struct aci_queue *queue, struct list_head *jobs, int error)
+{
+	spin_lock_irq(&queue->fence_ctx->lock);
+	aci_job_signal_locked(jobs, error);
+	spin_unlock_irq(&queue->fence_ctx->lock);
+	aci_job_retire(jobs);
+}
+
+/**
+ * aci_job_cancel_all() - end all jobs with an error
+ * @queue: held or dead queue; the card starts none of them any more
+ * @error: for their fences
+ */
+void aci_job_cancel_all(struct aci_queue *queue, int error)
+{
+	struct aci_job *job;
+	LIST_HEAD(waiting);
+	LIST_HEAD(jobs);
+
+	spin_lock_irq(&queue->lock);
+	list_splice_init(&queue->pending, &jobs);
+	list_splice_init(&queue->waiting, &waiting);
+	queue->waiting_descs = 0;
+	queue->completed = queue->tail;
+	queue->told_tail = queue->tail;
+	queue->armed = 0;
+	spin_unlock_irq(&queue->lock);
+
+	/* Takes the locks of other fences. */
+	list_for_each_entry(job, &waiting, node)
+		aci_job_unwatch_deps(job);
+	list_splice_tail(&waiting, &jobs);
+	aci_job_end_all(queue, &jobs, error);
+}
+
+/**
+ * aci_job_fail_until() - end pending jobs with an error
+ * @queue: held queue
+ * @index: jobs with a descriptor below this index
+ * @error: for their fences
+ */
+void aci_job_fail_until(struct aci_queue *queue, u64 index, int error)
+{
+	struct aci_job *job, *next;
+	LIST_HEAD(jobs);
+
+	spin_lock_irq(&queue->lock);
+	list_for_each_entry_safe(job, next, &queue->pending, node) {
+		if (job->end - job->desc_count >= index)
+			break;
+		list_move_tail(&job->node, &jobs);
+	}
+	spin_unlock_irq(&queue->lock);
+	aci_job_end_all(queue, &jobs, error);
+}
+
+/**
+ * aci_job_resume() - let a held queue go on
+ * @queue: held queue that the card runs from aci_queue.completed on
+ */
+void aci_job_resume(struct aci_queue *queue)
+{
+	spin_lock_irq(&queue->lock);
+	if (queue->state == ACI_QUEUE_HELD)
+		queue->state = ACI_QUEUE_LIVE;
+	queue->suspect_seqno = 0;
+	queue->misbehaved = false;
+	queue->armed = 0;
+	if (!list_empty(&queue->pending))
+		aci_job_arm_timer_locked(queue);
+	spin_unlock_irq(&queue->lock);
+	/* Arms, finds what completed meanwhile, pushes what waits. */
+	aci_job_process(queue);
+}

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Page tables.
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/sizes.h>
+
+#include "aci_device.h"
+#include "aci_gem.h"
+#include "aci_pt.h"
+
+#define ACI_PT_LEAF_2M_BYTES	SZ_2M
+#define ACI_PT_ROOT_LEVEL	(ACI_PT_LEVELS - 1)
+
+/**
+ * struct aci_pt - a table
+ */
+struct aci_pt {
+	/** @entries: what the card reads */
+	__le64 *entries;
+	/** @dma: its address for the card */
+	dma_addr_t dma;
+	/** @level: 0 holds pages */
+	unsigned int level;
+	/** @valid: number of valid entries */
+	unsigned int valid;
+	/** @children: tables that entries point to; NULL at level 0 */
+	struct aci_pt **children;
+	/** @node: in a list of tables to be freed */
+	struct list_head node;
+};
+
+static struct aci_pt *aci_pt_alloc(struct aci_device *adev, unsigned int level)
+{
+	struct aci_pt *pt;
+
+	pt = kzalloc(sizeof(*pt), GFP_KERNEL_ACCOUNT);
+	if (!pt)
+		return NULL;
+	pt->level = level;
+	if (level) {
+		pt->children = kcalloc(ACI_PT_ENTRIES, sizeof(*pt->children), GFP_KERNEL_ACCOUNT);
+		if (!pt->children)
+			goto err_pt;
+	}
+	pt->entries = dma_alloc_coherent(&adev->pdev->dev, ACI_PAGE_SIZE, &pt->dma,
+					 GFP_KERNEL_ACCOUNT);
+	if (!pt->entries)
+		goto err_children;
+	return pt;
+
+err_children:
+	kfree(pt->children);
+err_pt:
+	kfree(pt);
+	return NULL;
+}
+
+static void aci_pt_free(struct aci_device *adev, struct aci_pt *pt)
+{
+	dma_free_coherent(&adev->pdev->dev, ACI_PAGE_SIZE, pt->entries, pt->dma);
+	kfree(pt->children);
+	kfree(pt);
+}
+
+/**
+ * aci_pt_free_list() - free tables that the card has forgotten
+ * @adev: device
+ * @tables: list of tables; empty afterwards
+ */
+void aci_pt_free_list(struct aci_device *adev, struct list_head *tables)
+{
+	struct aci_pt *pt, *next;
+
+	list_for_each_entry_safe(pt, next, tables, node) {
+		list_del(&pt->node);
+		aci_pt_free(adev, pt);
+	}
+}
+
+static void aci_pt_free_tree(struct aci_device *adev, struct aci_pt *pt)
+{
+	unsigned int i;
+
+	/* At most four levels deep. */
+	for (i = 0; pt->level && i < ACI_PT_ENTRIES; i++)
+		if (pt->children[i])
+			aci_pt_free_tree(adev, pt->children[i]);
+	aci_pt_free(adev, pt);
+}
+
+/**
+ * aci_pt_init() - make the tables of an empty VM
+ * @tree: tree
+ * @adev: device
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int aci_pt_init(struct aci_pt_tree *tree, struct aci_device *adev)
+{
+	tree->adev = adev;
+	INIT_LIST_HEAD(&tree->garbage);
+	tree->root = aci_pt_alloc(adev, ACI_PT_ROOT_LEVEL);
+	return tree->root ? 0 : -ENOMEM;
+}
+
+/**
+ * aci_pt_fini() - free all tables
+ * @tree: tree of a VM that the card does not know any more
+ */
+void aci_pt_fini(struct aci_pt_tree *tree)
+{
+	if (!tree->root)
+		return;
+	aci_pt_free_list(tree->adev, &tree->garbage);
+	aci_pt_free_tree(tree->adev, tree->root);
+	tree->root = NULL;
+}
+
+/**
+ * aci_pt_root_dma() - what CREATE_VM wants to know
+ * @tree: tree
+ */
+dma_addr_t aci_pt_root_dma(const struct aci_pt_tree *tree)
+{
+	return tree->root->dma;
+}
+
+static u64 aci_pt_get(const struct aci_pt *pt, unsigned int index)
+{
+	return le64_to_cpu(pt->entries[index]);
+}
+
+/* Returns whether the card may know the old entry. */
+static bool aci_pt_set(struct aci_pt *pt, unsigned int index, u64 entry)
+{
+	u64 old = aci_pt_get(pt, index);
+
+	if (entry & ACI_PTE_VALID)
+		pt->valid++;
+	if (old & ACI_PTE_VALID)
+		pt->valid--;
+	WRITE_ONCE(pt->entries[index], cpu_to_le64(entry));
+	return old & ACI_PTE_VALID;
+}
+
+static void aci_pt_link(struct aci_pt *pt, unsigned int index, struct aci_pt *child)
+{
+	pt->children[index] = child;
+	/* The card must not follow the new entry to an unwritten table. */
+	dma_wmb();
+	aci_pt_set(pt, index, child->dma | ACI_PTE_VALID);
+}
+
+/* Take a child out of its table; returns it to be freed after invalidation. */
+static void aci_pt_detach(struct aci_pt_tree *tree, struct aci_pt *pt, unsigned int index)
+{
+	list_add_tail(&pt->children[index]->node, &tree->garbage);
+	pt->children[index] = NULL;
+}
+
+/*
+ * The deepest table at or above @level on the way to @va. Its level tells
+ * whether it is the one wanted.
+ */
+static struct aci_pt *aci_pt_find(struct aci_pt_tree *tree, u64 va, unsigned int level)
+{
+	struct aci_pt *pt = tree->root;
+
+	while (pt->level > level) {
+		struct aci_pt *child = pt->children[ACI_PT_INDEX(va, pt->level)];
+
+		if (!child)
+			break;
+		pt = child;
+	}
+	return pt;
+}
+
+/* Fill a table of level 0 so that it says the same as a 2 MiB leaf. */
+static void aci_pt_fill_from_leaf(struct aci_pt *pt, u64 leaf)
+{
+	unsigned int i;
+
+	for (i = 0; i < ACI_PT_ENTRIES; i++)
+		pt->entries[i] = cpu_to_le64(leaf + ((u64)i << ACI_PAGE_SHIFT));
+	pt->valid = ACI_PT_ENTRIES;
+}
+
+/* The table of @level for @va, made if need be; a 2 MiB leaf in the way is split. */
+static struct aci_pt *aci_pt_make(struct aci_pt_tree *tree, u64 va, unsigned int level)
+{
+	struct aci_pt *pt = aci_pt_find(tree, va, level);
+
+	while (pt->level > level) {
+		unsigned int index = ACI_PT_INDEX(va, pt->level);
+		u64 entry = aci_pt_get(pt, index);
+		struct aci_pt *child;
+
+		child = aci_pt_alloc(tree->adev, pt->level - 1);
+		if (!child)
+			return NULL;
+		if (entry & ACI_PTE_VALID)
+			aci_pt_fill_from_leaf(child, entry);
+		aci_pt_link(pt, index, child);
+		pt = child;
+	}
+	return pt;
+}
+
+static u64 aci_pt_chunk_end(u64 pos, u64 end)
+{
+	return min(ALIGN_DOWN(pos, ACI_PT_LEAF_2M_BYTES) + ACI_PT_LEAF_2M_BYTES, end);
+}
+
+static bool aci_pt_is_leaf(const struct aci_pt_tree *tree, const struct aci_bo_iter *iter, u64 pos,
+			   u64 chunk_end)
+{
+	return (tree->adev->caps.cap & ACI_CAP_LEAF_2M) &&
+	       chunk_end - pos == ACI_PT_LEAF_2M_BYTES && iter->left >= ACI_PT_LEAF_2M_BYTES &&
+	       IS_ALIGNED(iter->addr, ACI_PT_LEAF_2M_BYTES);
+}
+
+/**
+ * aci_pt_prepare_map() - make the tables that a mapping needs
+ * @tree: tree
+ * @map: the mapping
+ *
+ * Return: 0 or -ENOMEM; what was made stays in both cases.
+ */
+int aci_pt_prepare_map(struct aci_pt_tree *tree, const struct aci_pt_map *map)
+{
+	u64 end = map->va + map->bytes;
+	struct aci_bo_iter iter;
+	u64 pos, next;
+
+	aci_bo_iter_init(&iter, map->bo, map->offset);
+	for (pos = map->va; pos < end; pos = next) {
+		next = aci_pt_chunk_end(pos, end);
+		if (!aci_pt_make(tree, pos, aci_pt_is_leaf(tree, &iter, pos, next) ?
+				 ACI_LEAF_2M_LEVEL : 0))
+			return -ENOMEM;
+		aci_bo_iter_advance(&iter, next - pos);
+		cond_resched();
+	}
+	return 0;
+}
+
+static u64 aci_pt_flags(const struct aci_pt_tree *tree, const struct aci_pt_map *map)
+{
+	u64 flags = ACI_PTE_VALID | ACI_PTE_READ | ACI_PTE_LEAF;
+
+	if (!map->readonly)
+		flags |= ACI_PTE_WRITE;
+	if (map->bo->is_card)
+		flags |= ACI_PTE_CARD;
+	else if (tree->adev->caps.cap & ACI_CAP_SNOOP)
+		flags |= ACI_PTE_SNOOP;
+	return flags;
+}
+
+static void aci_pt_map_leaf(struct aci_pt_tree *tree, u64 va, u64 entry,
+			    struct aci_inval_batch *batch)
+{
+	struct aci_pt *pt = aci_pt_find(tree, va, ACI_LEAF_2M_LEVEL);
+	unsigned int index = ACI_PT_INDEX(va, ACI_LEAF_2M_LEVEL);
+
+	if (aci_pt_set(pt, index, entry))
+		aci_inval_batch_add(batch, va, ACI_PT_LEAF_2M_BYTES);
+	if (pt->children[index])
+		aci_pt_detach(tree, pt, index);
+}
+
+/* Map [va, end), which lies in one table; moves the iterator. */
+static void aci_pt_map_pages(struct aci_pt_tree *tree, u64 va, u64 end, u64 flags,
+			     struct aci_bo_iter *iter, struct aci_inval_batch *batch)
+{
+	struct aci_pt *pt = aci_pt_find(tree, va, 0);
+
+	for (; va < end; va += ACI_PAGE_SIZE) {
+		if (aci_pt_set(pt, ACI_PT_INDEX(va, 0), iter->addr | flags))
+			aci_inval_batch_add(batch, va, ACI_PAGE_SIZE);
+		aci_bo_iter_advance(iter, ACI_PAGE_SIZE);
+	}
+}
+
+/**
+ * aci_pt_map() - store the entries of a prepared mapping
+ * @tree: tree
+ * @map: the mapping
+ * @batch: gets what has to be invalidated
+ */
+void aci_pt_map(struct aci_pt_tree *tree, const struct aci_pt_map *map,
+		struct aci_inval_batch *batch)
+{
+	u64 flags = aci_pt_flags(tree, map);
+	u64 end = map->va + map->bytes;
+	struct aci_bo_iter iter;
+	u64 pos, next;
+
+	aci_bo_iter_init(&iter, map->bo, map->offset);
+	for (pos = map->va; pos < end; pos = next) {
+		next = aci_pt_chunk_end(pos, end);
+		if (aci_pt_is_leaf(tree, &iter, pos, next)) {
+			aci_pt_map_leaf(tree, pos, iter.addr | flags, batch);
+			aci_bo_iter_advance(&iter, next - pos);
+		} else {
+			aci_pt_map_pages(tree, pos, next, flags, &iter, batch);
+		}
+		cond_resched();
+	}
+}
+
+static int aci_pt_split_at(struct aci_pt_tree *tree, u64 va)
+{
+	struct aci_pt *pt;
+
+	if (IS_ALIGNED(va, ACI_PT_LEAF_2M_BYTES))
+		return 0;
+	pt = aci_pt_find(tree, va, 0);
+	if (pt->level != ACI_LEAF_2M_LEVEL ||
+	    !(aci_pt_get(pt, ACI_PT_INDEX(va, ACI_LEAF_2M_LEVEL)) & ACI_PTE_VALID))
+		return 0;
+	return aci_pt_make(tree, va, 0) ? 0 : -ENOMEM;
+}
+
+/**
+ * aci_pt_prepare_unmap() - split 2 MiB leaves that a range cuts
+ * @tree: tree
+ * @va: first address
+ * @bytes: length
+ *
+ * Return: 0 or -ENOMEM; what was made stays in both cases.
+ */
+int aci_pt_prepare_unmap(struct aci_pt_tree *tree, u64 va, u64 bytes)
+{
+	int ret = aci_pt_split_at(tree, va);
+
+	return ret ?: aci_pt_split_at(tree, va + bytes);
+}
+
+/* Take tables without valid entries out of the tree, upwards from the one of level 0 or 1. */
+static void aci_pt_prune(struct aci_pt_tree *tree, u64 va, struct aci_inval_batch *batch)
+{
+	struct aci_pt *pt = aci_pt_find(tree, va, 0);
+
+	while (pt->level < ACI_PT_ROOT_LEVEL && !pt->valid) {
+		struct aci_pt *parent = aci_pt_find(tree, va, pt->level + 1);
+		unsigned int index = ACI_PT_INDEX(va, parent->level);
+
+		aci_pt_set(parent, index, 0);
+		/*
+		 * The card may hold the path to the table, under any address
+		 * that the table covered.
+		 */
+		if (pt->level)
+			aci_inval_batch_add_all(batch);
+		else
+			aci_inval_batch_add(batch, ALIGN_DOWN(va, ACI_PT_LEAF_2M_BYTES),
+					    ACI_PT_LEAF_2M_BYTES);
+		aci_pt_detach(tree, parent, index);
+		pt = parent;
+	}
+}
+
+static void aci_pt_unmap_chunk(struct aci_pt_tree *tree, struct aci_pt *pt, u64 va, u64 end,
+			       struct aci_inval_batch *batch)
+{
+	unsigned int index = ACI_PT_INDEX(va, ACI_LEAF_2M_LEVEL);
+	struct aci_pt *child = pt->children[index];
+	u64 pos;
+
+	if (!child) {
+		if (aci_pt_set(pt, index, 0))
+			aci_inval_batch_add(batch, va, end - va);
+	} else {
+		for (pos = va; pos < end; pos += ACI_PAGE_SIZE)
+			if (aci_pt_set(child, ACI_PT_INDEX(pos, 0), 0))
+				aci_inval_batch_add(batch, pos, ACI_PAGE_SIZE);
+	}
+	aci_pt_prune(tree, va, batch);
+}
+
+/**
+ * aci_pt_unmap() - clear the entries of a prepared range
+ * @tree: tree
+ * @va: first address
+ * @bytes: length
+ * @batch: gets what has to be invalidated
+ */
+void aci_pt_unmap(struct aci_pt_tree *tree, u64 va, u64 bytes, struct aci_inval_batch *batch)
+{
+	u64 end = va + bytes;
+	u64 pos, next;
+
+	for (pos = va; pos < end; pos = next) {
+		struct aci_pt *pt = aci_pt_find(tree, pos, ACI_LEAF_2M_LEVEL);
+
+		if (pt->level == ACI_LEAF_2M_LEVEL) {
+			next = aci_pt_chunk_end(pos, end);
+			aci_pt_unmap_chunk(tree, pt, pos, next, batch);
+		} else {
+			/* Nothing is mapped below this entry. */
+			next = min(ALIGN_DOWN(pos, 1ull << ACI_PT_SHIFT(pt->level)) +
+				   (1ull << ACI_PT_SHIFT(pt->level)), end);
+		}
+		cond_resched();
+	}
+}

@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Queues: life and death.
+ */
+
+#include <linux/capability.h>
+#include <linux/dma-mapping.h>
+#include <linux/log2.h>
+#include <drm/drm_file.h>
+#include <drm/aci_accel.h>
+
+#include "aci_device.h"
+#include "aci_job.h"
+#include "aci_queue.h"
+#include "aci_recovery.h"
+#include "aci_reset.h"
+#include "aci_vm.h"
+
+#define ACI_QUEUE_TIMEOUT_MS		10000
+#define ACI_QUEUE_TIMEOUT_MAX_MS	600000
+#define ACI_QUEUE_RING_MIN		64
+
+/* Jobs may wait beyond a full ring; small rings take more than they hold. */
+#define ACI_QUEUE_DESCS_MIN		1024
+
+/* Parts of aci_queue.mem. */
+#define ACI_QUEUE_MEM_RECORD		0
+#define ACI_QUEUE_MEM_USER_PAGE		(1 * ACI_PAGE_SIZE)
+#define ACI_QUEUE_MEM_PAGE_LIST		(2 * ACI_PAGE_SIZE)
+#define ACI_QUEUE_MEM_RING		(3 * ACI_PAGE_SIZE)
+
+/**
+ * aci_queue_lookup() - find a queue of a file
+ * @afile: file
+ * @id: user's id
+ *
+ * Return: the queue with a reference, or NULL.
+ */
+struct aci_queue *aci_queue_lookup(struct aci_file *afile, u32 id)
+{
+	struct aci_queue *queue;
+
+	rcu_read_lock();
+	queue = xa_load(&afile->queues, id);
+	if (queue && !kref_get_unless_zero(&queue->ref))
+		queue = NULL;
+	rcu_read_unlock();
+	return queue;
+}
+
+static void aci_queue_release(struct kref *ref)
+{
+	struct aci_queue *queue = container_of(ref, struct aci_queue, ref);
+
+	if (queue->vm)
+		aci_vm_put(queue->vm);
+	if (queue->fence_ctx)
+		aci_fence_ctx_put(queue->fence_ctx);
+	kfree_rcu(queue, rcu);
+}
+
+/**
+ * aci_queue_put() - drop a reference
+ * @queue: queue
+ */
+void aci_queue_put(struct aci_queue *queue)
+{
+	kref_put(&queue->ref, aci_queue_release);
+}
+
+static int aci_queue_alloc_mem(struct aci_queue *queue)
+{
+	size_t ring_bytes = (size_t)queue->ring_entries * ACI_DESC_BYTES;
+	__le64 *list;
+	size_t i;
+
+	queue->mem_bytes = ACI_QUEUE_MEM_RING + ring_bytes;
+	queue->mem = dma_alloc_coherent(&queue->adev->pdev->dev, queue->mem_bytes, &queue->mem_dma,
+					GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!queue->mem)
+		return -ENOMEM;
+	queue->record = queue->mem + ACI_QUEUE_MEM_RECORD;
+	queue->user_page = queue->mem + ACI_QUEUE_MEM_USER_PAGE;
+	queue->ring = queue->mem + ACI_QUEUE_MEM_RING;
+	list = queue->mem + ACI_QUEUE_MEM_PAGE_LIST;
+	for (i = 0; i < ring_bytes / ACI_PAGE_SIZE; i++)
+		list[i] = cpu_to_le64(queue->mem_dma + ACI_QUEUE_MEM_RING + i * ACI_PAGE_SIZE);
+	return 0;
+}
+
+static void aci_queue_free_mem(struct aci_queue *queue)
+{
+	if (queue->mem)
+		dma_free_coherent(&queue->adev->pdev->dev, queue->mem_bytes, queue->mem,
+				  queue->mem_dma);
+	queue->mem = NULL;
+}
+
+/**
+ * aci_queue_create_on_card() - CREATE_QUEUE
+ * @queue: queue whose memory is set up
+ *
+ * Return: 0 or a negative error.
+ */
+int aci_queue_create_on_card(struct aci_queue *queue)
+{
+	struct aci_admin_req req = {
+		.cmd.opcode = ACI_ADMIN_CREATE_QUEUE,
+		.cmd.create_queue = {
+			.queue_id = cpu_to_le16(queue->id),
+			.vm_id = cpu_to_le16(queue->vm->card_id),
+			.engine_class = queue->engine_class,
+			.priority = queue->priority,
+			.ring_shift = ilog2(queue->ring_entries),
+			.notify_ring = cpu_to_le16(queue->vector),
+			.ring_pages = cpu_to_le64(queue->mem_dma + ACI_QUEUE_MEM_PAGE_LIST),
+			.record = cpu_to_le64(queue->mem_dma + ACI_QUEUE_MEM_RECORD),
+			.user_page = cpu_to_le64(queue->mem_dma + ACI_QUEUE_MEM_USER_PAGE),
+		},
+	};
+
+	return aci_admin_exec(queue->adev, &req);
+}
+
+/**
+ * aci_queue_command() - admin command about a queue
+ * @queue: queue
+ * @opcode: DELETE_, SUSPEND_, RESUME_ or RESET_QUEUE
+ * @index: of RESET_QUEUE, else 0
+ * @bound_ms: the card's bound; 0: that of admin commands
+ * @status: gets ACI_STATUS_*, or NULL
+ *
+ * Return: 0 or a negative error.
+ */
+int aci_queue_command(struct aci_queue *queue, u8 opcode, u64 index, u32 bound_ms, u16 *status)
+{
+	struct aci_admin_req req = {
+		.cmd.opcode = opcode,
+		.cmd.queue.queue_id = cpu_to_le16(queue->id),
+		.cmd.queue.index = cpu_to_le64(index),
+		.bound_ms = bound_ms,
+	};
+	int ret = aci_admin_exec(queue->adev, &req);
+
+	if (status)
+		*status = req.status;
+	return ret;
+}
+
+static void aci_queue_stop_work(struct aci_queue *queue)
+{
+	spin_lock_irq(&queue->lock);
+	queue->state = ACI_QUEUE_DEAD;
+	spin_unlock_irq(&queue->lock);
+	cancel_delayed_work_sync(&queue->timeout_work);
+	cancel_work_sync(&queue->recover_work);
+	cancel_work_sync(&queue->push_work);
+}
+
+/* When it returns the card has forgotten the queue, if need be in a reset. */
+static void aci_queue_delete_on_card(struct aci_queue *queue, u64 generation)
+{
+	struct aci_device *adev = queue->adev;
+	int ret = 0;
+
+	down_read(&adev->reset_sem);
+	/* A reset since then has not rebuilt the queue. */
+	if (aci_is_ok(adev) && adev->reset_generation == generation)
+		ret = aci_queue_command(queue, ACI_ADMIN_DELETE_QUEUE, 0,
+					adev->caps.queue_reset_ms, NULL);
+	up_read(&adev->reset_sem);
+	if (ret)
+		aci_reset_and_wait(adev, generation, "queue could not be deleted");
+}
+
+static void aci_queue_unlink(struct aci_queue *queue)
+{
+	struct aci_device *adev = queue->adev;
+	struct aci_vm *vm = queue->vm;
+
+	/* Entries for the id must not be taken for those of its next queue. */
+	aci_irq_drain(adev, queue->vector);
+	mutex_lock(&adev->object_lock);
+	RCU_INIT_POINTER(adev->queue_by_id[queue->id], NULL);
+	mutex_unlock(&adev->object_lock);
+	atomic_dec(&adev->queues_in_use);
+	ida_free(&adev->queue_ids, queue->id);
+	mutex_lock(&vm->lock);
+	vm->queue_count--;
+	mutex_unlock(&vm->lock);
+}
+
+/**
+ * aci_queue_teardown() - take the queue from the card and end its jobs
+ * @queue: queue; the caller holds a reference, and is inside drm_dev_enter() or
+ *	remove()
+ * @error: what the fences of unfinished jobs get
+ *
+ * May be called more than once; the first call does it.
+ */
+void aci_queue_teardown(struct aci_queue *queue, int error)
+{
+	struct aci_device *adev = queue->adev;
+	u64 generation;
+	bool listed;
+
+	mutex_lock(&adev->object_lock);
+	generation = adev->reset_generation;
+	listed = !list_empty(&queue->node);
+	list_del_init(&queue->node);
+	mutex_unlock(&adev->object_lock);
+	if (!listed)
+		return;
+
+	aci_queue_stop_work(queue);
+	aci_queue_delete_on_card(queue, generation);
+	aci_job_settle(queue);
+	aci_job_cancel_all(queue, error);
+	aci_queue_unlink(queue);
+	aci_queue_free_mem(queue);
+	aci_queue_put(queue);
+}
+
+/**
+ * aci_queue_close_all() - the file is closed: tear its queues down
+ * @afile: file; the caller is inside drm_dev_enter()
+ */
+void aci_queue_close_all(struct aci_file *afile)
+{
+	struct aci_queue *queue;
+	unsigned long id;
+
+	xa_for_each(&afile->queues, id, queue)
+		aci_queue_teardown(queue, -ECANCELED);
+}
+
+/**
+ * aci_queue_active_ns() - engine time used so far
+ * @queue: queue
+ */
+u64 aci_queue_active_ns(struct aci_queue *queue)
+{
+	u64 ns;
+
+	spin_lock_irq(&queue->lock);
+	ns = queue->lost_active_ns;
+	if (queue->state != ACI_QUEUE_DEAD)
+		ns += le64_to_cpu(READ_ONCE(queue->record->active_ns));
+	spin_unlock_irq(&queue->lock);
+	return ns;
+}
+
+/**
+ * aci_queue_query() - facts about a queue
+ * @queue: queue
+ * @out: zeroed
+ */
+void aci_queue_query(struct aci_queue *queue, struct drm_aci_query_queue *out)
+{
+	spin_lock_irq(&queue->lock);
+	out->flags = (queue->banned ? DRM_ACI_QUEUE_BANNED : 0) |
+		     (queue->guilty ? DRM_ACI_QUEUE_GUILTY : 0) |
+		     (queue->innocent ? DRM_ACI_QUEUE_INNOCENT : 0);
+	out->submitted = queue->tail + queue->waiting_descs;
+	out->completed = queue->completed;
+	out->error = queue->error.status;
+	out->error_count = queue->error.count;
+	out->error_index = queue->error.index;
+	out->error_info = queue->error.info;
+	out->jobs_completed = queue->jobs_completed;
+	out->active_ns = queue->lost_active_ns;
+	out->macs = queue->lost_macs;
+	out->bytes = queue->lost_bytes;
+	if (queue->state != ACI_QUEUE_DEAD) {
+		const struct aci_queue_record *record = queue->record;
+
+		out->state = min_t(u32, le32_to_cpu(READ_ONCE(record->state)),
+				   ACI_QUEUE_STATE_ERROR);
+		out->active_ns += le64_to_cpu(READ_ONCE(record->active_ns));
+		out->macs += le64_to_cpu(READ_ONCE(record->macs));
+		out->bytes += le64_to_cpu(READ_ONCE(record->bytes));
+	}
+	spin_unlock_irq(&queue->lock);
+}
+
+static int aci_queue_check(struct aci_device *adev, const struct drm_aci_queue_create *args)
+{
+	u32 entries_max = 1u << adev->caps.job_shift_max;
+
+	if (args->flags || args->pad)
+		return -EINVAL;
+	if (args->engine_class >= adev->caps.engine_classes ||
+	    args->priority >= adev->caps.priorities)
+		return -EINVAL;
+	if (!is_power_of_2(args->ring_entries) || args->ring_entries < ACI_QUEUE_RING_MIN ||
+	    args->ring_entries > entries_max)
+		return -EINVAL;
+	if (args->timeout_ms > ACI_QUEUE_TIMEOUT_MAX_MS)
+		return -EINVAL;
+	if (args->priority == ACI_PRIORITY_HIGH && !capable(CAP_SYS_NICE))
+		return -EPERM;
+	return 0;
+}
+
+static struct aci_queue *aci_queue_alloc(struct aci_device *adev,
+					 const struct drm_aci_queue_create *args)
+{
+	struct aci_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
+
+	if (!queue)
+		return NULL;
+	kref_init(&queue->ref);
+	spin_lock_init(&queue->lock);
+	INIT_LIST_HEAD(&queue->pending);
+	INIT_LIST_HEAD(&queue->waiting);
+	INIT_LIST_HEAD(&queue->node);
+	INIT_DELAYED_WORK(&queue->timeout_work, aci_recovery_timeout_work);
+	INIT_WORK(&queue->recover_work, aci_recovery_work);
+	INIT_WORK(&queue->push_work, aci_job_push_work);
+	queue->adev = adev;
+	queue->engine_class = args->engine_class;
+	queue->priority = args->priority;
+	queue->ring_entries = args->ring_entries;
+	queue->descs_max = max(2 * args->ring_entries, ACI_QUEUE_DESCS_MIN);
+	queue->timeout_ms = args->timeout_ms ?: ACI_QUEUE_TIMEOUT_MS;
+	return queue;
+}
+
+/* Take a card queue id and all that hangs on it. */
+static int aci_queue_bind_id(struct aci_queue *queue)
+{
+	struct aci_device *adev = queue->adev;
+	char name[sizeof(queue->fence_ctx->name)];
+	int ret;
+
+	ret = ida_alloc_max(&adev->queue_ids, adev->caps.queues - 1, GFP_KERNEL);
+	if (ret < 0)
+		return ret;
+	queue->id = ret;
+	queue->vector = aci_irq_queue_vector(adev, queue->id);
+	queue->doorbell = adev->doorbells + ((size_t)queue->id << adev->caps.db_shift);
+	if (adev->caps.cap & ACI_CAP_KICK)
+		queue->kick = queue->doorbell + adev->caps.kick_offset;
+	snprintf(name, sizeof(name), "aci-%s-%u", pci_name(adev->pdev), queue->id);
+	queue->fence_ctx = aci_fence_ctx_create(name);
+	if (!queue->fence_ctx) {
+		ida_free(&adev->queue_ids, queue->id);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* On success the list holds a reference besides the caller's. */
+static int aci_queue_publish(struct aci_queue *queue)
+{
+	struct aci_device *adev = queue->adev;
+	int ret;
+
+	down_read(&adev->reset_sem);
+	ret = aci_is_ok(adev) ? aci_queue_create_on_card(queue) : -ENODEV;
+	if (!ret) {
+		kref_get(&queue->ref);
+		mutex_lock(&adev->object_lock);
+		list_add_tail(&queue->node, &adev->queues);
+		rcu_assign_pointer(adev->queue_by_id[queue->id], queue);
+		mutex_unlock(&adev->object_lock);
+		atomic_inc(&adev->queues_in_use);
+	}
+	up_read(&adev->reset_sem);
+	return ret;
+}
+
+static int aci_queue_join_vm(struct aci_queue *queue, struct aci_vm *vm)
+{
+	int ret = 0;
+
+	if (vm->mode != DRM_ACI_VM_FENCE)
+		return -EOPNOTSUPP;
+	mutex_lock(&vm->lock);
+	if (vm->dead)
+		ret = -ENOENT;
+	else
+		vm->queue_count++;
+	mutex_unlock(&vm->lock);
+	if (!ret) {
+		drm_gpuvm_get(&vm->gpuvm);
+		queue->vm = vm;
+		queue->no_wait = true;
+	}
+	return ret;
+}
+
+static struct aci_queue *aci_queue_create(struct aci_device *adev, struct aci_vm *vm,
+					  const struct drm_aci_queue_create *args)
+{
+	u64 generation = READ_ONCE(adev->reset_generation);
+	struct aci_queue *queue;
+	int ret;
+
+	queue = aci_queue_alloc(adev, args);
+	if (!queue)
+		return ERR_PTR(-ENOMEM);
+	ret = aci_queue_join_vm(queue, vm);
+	if (ret)
+		goto err_queue;
+	ret = aci_queue_bind_id(queue);
+	if (ret)
+		goto err_vm;
+	ret = aci_queue_alloc_mem(queue);
+	if (ret)
+		goto err_id;
+	ret = aci_queue_publish(queue);
+	if (ret)
+		goto err_mem;
+	return queue;
+
+err_mem:
+	/* Unless the card refused, it may have made the queue. */
+	if (ret == -ETIMEDOUT || ret == -EAGAIN)
+		aci_reset_and_wait(adev, generation, "queue could not be created");
+	aci_queue_free_mem(queue);
+err_id:
+	ida_free(&adev->queue_ids, queue->id);
+err_vm:
+	mutex_lock(&vm->lock);
+	vm->queue_count--;
+	mutex_unlock(&vm->lock);
+err_queue:
+	aci_queue_put(queue);
+	return ERR_PTR(ret);
+}
+
+/**
+ * aci_queue_create_ioctl() - DRM_IOCTL_ACI_QUEUE_CREATE
+ * @drm: device
+ * @data: struct drm_aci_queue_create
+ * @file: caller
+ *
+ * Return: 0 or a negative error; -ENOSPC if the card has no queue left.
+ */
+int aci_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct aci_device *adev = to_aci_device(drm);
+	struct aci_file *afile = file->driver_priv;
+	struct drm_aci_queue_create *args = data;
+	struct aci_queue *queue;
+	struct aci_vm *vm;
+	int ret, idx;
+
+	ret = aci_queue_check(adev, args);
+	if (ret)
+		return ret;
+	vm = aci_vm_lookup(afile, args->vm_id);
+	if (!vm)
+		return -ENOENT;
+	if (!drm_dev_enter(drm, &idx)) {
+		aci_vm_put(vm);
+		return -ENODEV;
+	}
+	queue = aci_queue_create(adev, vm, args);
+	ret = PTR_ERR_OR_ZERO(queue);
+	if (!ret) {
+		ret = xa_alloc(&afile->queues, &args->queue_id, queue, xa_limit_31b,
+			       GFP_KERNEL_ACCOUNT);
+		if (ret) {
+			aci_queue_teardown(queue, -ECANCELED);
+			aci_queue_put(queue);
+		}
+	}
+	drm_dev_exit(idx);
+	aci_vm_put(vm);
+	return ret;
+}
+
+/**
+ * aci_queue_destroy_ioctl() - DRM_IOCTL_ACI_QUEUE_DESTROY
+ * @drm: device
+ * @data: struct drm_aci_queue_destroy
+ * @file: caller
+ *
+ * Return: 0 or a negative error.
+ */
+int aci_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct aci_file *afile = file->driver_priv;
+	struct drm_aci_queue_destroy *args = data;
+	struct aci_queue *queue;
+	int idx;
+
+	if (args->pad)
+		return -EINVAL;
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+	queue = xa_erase(&afile->queues, args->queue_id);
+	if (queue) {
+		atomic64_add(aci_queue_active_ns(queue), &afile->retired_ns[queue->engine_class]);
+		aci_queue_teardown(queue, -ECANCELED);
+		aci_queue_put(queue);
+	}
+	drm_dev_exit(idx);
+	return queue ? 0 : -ENOENT;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Recovery of a single queue: a job that failed or hung costs its queue that
+ * job. Runs on aci_device.wq with reset_sem held for reading.
+ */
+#ifndef ACI_RECOVERY_H
+#define ACI_RECOVERY_H
+
+#include <linux/types.h>
+
+struct aci_device;
+struct work_struct;
+
+void aci_recovery_timeout_work(struct work_struct *work);
+void aci_recovery_work(struct work_struct *work);
+void aci_recovery_check_id(struct aci_device *adev, u16 queue_id);
+void aci_recovery_scan(struct aci_device *adev);
+
+#endif /* ACI_RECOVERY_H */

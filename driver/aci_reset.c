@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Card reset.
+ *
+ * VMs and queues are rebuilt with the same ids. Jobs that never started are
+ * replayed from the ring if card memory survived; jobs that started end with
+ * an error. If any step fails the card loses the bus and the device is wedged:
+ * fences get an error, nothing blocks, only a new probe helps.
+ */
+
+#include <drm/drm_file.h>
+#include <aci/aci_status.h>
+
+#include "aci_device.h"
+#include "aci_gem.h"
+#include "aci_hw.h"
+#include "aci_job.h"
+#include "aci_mmio.h"
+#include "aci_queue.h"
+#include "aci_reset.h"
+#include "aci_vm.h"
+
+/**
+ * aci_reset_request() - have the card reset soon
+ * @adev: device
+ * @why: for the log
+ *
+ * Any context.
+ */
+void aci_reset_request(struct aci_device *adev, const char *why)
+{
+	if (!aci_is_dead(adev) && queue_work(adev->reset_wq, &adev->reset_work))
+		drm_warn(&adev->drm, "card reset: %s\n", why);
+}
+
+/**
+ * aci_reset_and_wait() - make sure that the card has been reset, or is wedged
+ * @adev: device; the caller does not hold reset_sem
+ * @generation: reset generation before what went wrong
+ * @why: for the log
+ *
+ * When it returns, the card has forgotten what it knew in that generation, and
+ * makes no DMA for it.
+ */
+void aci_reset_and_wait(struct aci_device *adev, u64 generation, const char *why)
+{
+	flush_work(&adev->reset_work);
+	if (READ_ONCE(adev->reset_generation) != generation)
+		return;
+	aci_reset_request(adev, why);
+	flush_work(&adev->reset_work);
+}
+
+static void aci_reset_set_running(struct aci_device *adev, bool running)
+{
+	if (running) {
+		aci_irq_set_running(adev, true);
+		aci_events_set_running(adev, true);
+		aci_inval_start(adev);
+		aci_admin_start(adev);
+	} else {
+		aci_admin_stop(adev);
+		aci_inval_stop(adev);
+		aci_irq_set_running(adev, false);
+		aci_events_set_running(adev, false);
+	}
+}
+
+/**
+ * aci_reset_start() - enable a disabled card for use
+ * @adev: device; the caller is probe or the reset
+ *
+ * Return: 0 or a negative error.
+ */
+int aci_reset_start(struct aci_device *adev)
+{
+	int ret = aci_hw_enable(adev);
+
+	if (!ret)
+		aci_reset_set_running(adev, true);
+	return ret;
+}
+
+static void aci_reset_hold_queues(struct aci_device *adev)
+{
+	struct aci_queue *queue;
+
+	mutex_lock(&adev->object_lock);
+	list_for_each_entry(queue, &adev->queues, node) {
+		spin_lock_irq(&queue->lock);
+		if (queue->state == ACI_QUEUE_LIVE)
+			queue->state = ACI_QUEUE_HELD;
+		spin_unlock_irq(&queue->lock);
+	}
+	mutex_unlock(&adev->object_lock);
+}
+
+/* Everyone's memory: what is in it now may be anyone's. */
+static int aci_reset_scrub_bos(struct aci_device *adev)
+{
+	struct aci_bo *bo;
+	int ret = 0;
+
+	mutex_lock(&adev->bo_lock);
+	list_for_each_entry(bo, &adev->bos, node) {
+		if (!ret && bo->is_card)
+			ret = aci_vram_scrub(adev, &bo->blocks);
+	}
+	mutex_unlock(&adev->bo_lock);
+	return ret;
+}
+
+/* End what cannot be replayed. Returns the index from which the queue goes on. */
+static u64 aci_reset_end_started(struct aci_queue *queue, bool replay)
+{
+	u64 started = le64_to_cpu(READ_ONCE(queue->record->started));
+	bool guilty, lost = false;
+	struct aci_job *job;
+	u64 go_on;
+
+	aci_job_settle(queue);
+	spin_lock_irq(&queue->lock);
+	if (!replay || started - queue->completed > queue->told_tail - queue->completed)
+		started = queue->told_tail;
+	go_on = queue->told_tail;
+	list_for_each_entry(job, &queue->pending, node) {
+		u64 first = job->end - job->desc_count;
+
+		if (first >= started) {
+			go_on = first;
+			break;
+		}
+		lost = true;
+	}
+	guilty = queue->defies;
+	queue->defies = false;
+	if (guilty) {
+		queue->guilty = true;
+		queue->error.status = ACI_STATUS_WATCHDOG;
+		queue->error.index = queue->completed;
+		queue->error.info = 0;
+		queue->error.count++;
+	} else if (lost) {
+		queue->innocent = true;
+	}
+	spin_unlock_irq(&queue->lock);
+	aci_job_fail_until(queue, started, guilty ? -ETIMEDOUT : -ECANCELED);
+	return go_on;
+}
+
+static void aci_reset_clear_record(struct aci_queue *queue)
+{
+	struct aci_queue_record *record = queue->record;
+
+	spin_lock_irq(&queue->lock);
+	queue->lost_active_ns += le64_to_cpu(record->active_ns);
+	queue->lost_macs += le64_to_cpu(record->macs);
+	queue->lost_bytes += le64_to_cpu(record->bytes);
+	queue->head_active_ns = 0;
+	memset(record, 0, sizeof(*record));
+	memset(queue->user_page, 0, sizeof(*queue->user_page));
+	spin_unlock_irq(&queue->lock);
+}
+
+static int aci_reset_rebuild_queue(struct aci_queue *queue, bool replay)
+{
+	struct aci_device *adev = queue->adev;
+	u64 go_on = aci_reset_end_started(queue, replay);
+	int ret;
+
+	aci_reset_clear_record(queue);
+	ret = aci_queue_create_on_card(queue);
+	/* An index other than 0 is set with the queue stopped and the tail in range. */
+	if (!ret)
+		ret = aci_queue_command(queue, ACI_ADMIN_SUSPEND_QUEUE, 0, adev->caps.suspend_ms,
+					NULL);
+	if (ret)
+		return ret;
+	spin_lock_irq(&queue->lock);
+	queue->completed = go_on;
+	WRITE_ONCE(queue->user_page->tail, cpu_to_le64(queue->told_tail));
+	spin_unlock_irq(&queue->lock);
+	ret = aci_queue_command(queue, ACI_ADMIN_RESET_QUEUE, go_on, adev->caps.queue_reset_ms,
+				NULL);
+	if (!ret)
+		aci_job_resume(queue);
+	return ret;
+}
+
+static int aci_reset_rebuild(struct aci_device *adev)
+{
+	u32 cap = adev->caps.reset_cap >> ACI_RESET_CAP_SHIFT(ACI_RESET_CARD);
+	bool memory_kept = cap & ACI_RESET_CAP_KEEPS_MEM;
+	bool replay = memory_kept && (cap & ACI_RESET_CAP_KEEPS_PROGRESS);
+	struct aci_queue *queue;
+	struct aci_vm *vm;
+	int ret = 0;
+
+	aci_vram_after_reset(adev);
+	if (!memory_kept)
+		ret = aci_reset_scrub_bos(adev);
+	/* Whoever left the lists before this knows by the generation that it was not rebuilt. */
+	mutex_lock(&adev->object_lock);
+	WRITE_ONCE(adev->reset_generation, adev->reset_generation + 1);
+	list_for_each_entry(vm, &adev->vms, node)
+		ret = ret ?: aci_vm_rebuild(vm, memory_kept);
+	list_for_each_entry(queue, &adev->queues, node)
+		ret = ret ?: aci_reset_rebuild_queue(queue, replay);
+	mutex_unlock(&adev->object_lock);
+	return ret;
+}
+
+static void aci_reset_send_wedged(struct aci_device *adev)
+{
+	char event[] = "WEDGED=rebind";
+	char *env[] = { event, NULL };
+
+	/* drm_dev_wedged_event() looks for the primary node, which we do not have. */
+	kobject_uevent_env(&adev->drm.accel->kdev->kobj, KOBJ_CHANGE, env);
+}
+
+/* The card is beyond help. */
+static void aci_reset_wedge(struct aci_device *adev)
+{
+	struct aci_queue *queue;
+
+	drm_err(&adev->drm, "wedged: no more work until the device is bound again\n");
+	WRITE_ONCE(adev->state, ACI_STATE_WEDGED);
+	aci_reset_set_running(adev, false);
+	aci_hw_stop_dma(adev);
+	aci_vram_after_reset(adev);
+	mutex_lock(&adev->object_lock);
+	list_for_each_entry(queue, &adev->queues, node) {
+		spin_lock_irq(&queue->lock);
+		queue->state = ACI_QUEUE_DEAD;
+		spin_unlock_irq(&queue->lock);
+		aci_job_cancel_all(queue, -ENODEV);
+	}
+	mutex_unlock(&adev->object_lock);
+	aci_gem_zap_card_maps(adev);
+	aci_reset_send_wedged(adev);
+}
+
+/**
+ * aci_reset_work() - reset the card and rebuild what lived on it
+ * @work: aci_device.reset_work
+ */
+void aci_reset_work(struct work_struct *work)
+{
+	struct aci_device *adev = container_of(work, struct aci_device, reset_work);
+	int ret;
+
+	/* Whoever waits for the card holds reset_sem: let them go. */
+	aci_admin_stop(adev);
+	aci_inval_stop(adev);
+	down_write(&adev->reset_sem);
+	if (aci_is_ok(adev)) {
+		WRITE_ONCE(adev->state, ACI_STATE_RESETTING);
+		aci_reset_hold_queues(adev);
+		aci_reset_set_running(adev, false);
+		ret = aci_hw_reset(adev);
+		ret = ret ?: aci_reset_start(adev);
+		ret = ret ?: aci_reset_rebuild(adev);
+		if (ret) {
+			drm_err(&adev->drm, "card reset failed (%d)\n", ret);
+			aci_reset_wedge(adev);
+		} else {
+			WRITE_ONCE(adev->state, ACI_STATE_OK);
+		}
+	}
+	up_write(&adev->reset_sem);
+}
+
+/**
+ * aci_reset_remove() - stop the card for good
+ * @adev: device
+ *
+ * For remove() and shutdown(): afterwards the card makes no DMA.
+ */
+void aci_reset_remove(struct aci_device *adev)
+{
+	cancel_work_sync(&adev->reset_work);
+	aci_admin_stop(adev);
+	aci_inval_stop(adev);
+	down_write(&adev->reset_sem);
+	WRITE_ONCE(adev->state, ACI_STATE_GONE);
+	aci_reset_set_running(adev, false);
+	aci_hw_stop_dma(adev);
+	up_write(&adev->reset_sem);
+}

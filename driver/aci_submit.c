@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SUBMIT: jobs from user space straight to the ring.
+ *
+ * Jobs are prepared in groups: everything is copied, checked, looked up and
+ * allocated first. Then the whole group is queued under the queue's lock, the
+ * card is told once, and the fences are published. Between a job's fence being
+ * visible and the card knowing the job there is no allocation, no access to
+ * user memory and no wait. No reservation object is touched, and nothing here
+ * depends on how many BOs the VM maps.
+ */
+
+#include <linux/uaccess.h>
+#include <drm/drm_file.h>
+#include <drm/aci_accel.h>
+
+#include "aci_device.h"
+#include "aci_ioctl.h"
+#include "aci_job.h"
+#include "aci_submit.h"
+#include "aci_sync.h"
+
+#define ACI_SUBMIT_GROUP	64
+
+/* Only what the kernel's fences depend on; the card checks the rest. */
+static int aci_submit_check_descs(const struct aci_queue *queue, const struct aci_job *job)
+{
+	u32 i;
+
+	for (i = 0; i < job->desc_count; i++) {
+		u8 opcode = job->descs[i].opcode;
+
+		if (opcode > ACI_OP_TIMESTAMP || (opcode == ACI_OP_WAIT && queue->no_wait))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int aci_submit_fill(struct aci_job *job, struct drm_file *file,
+			   const struct drm_aci_job *args)
+{
+	int ret;
+
+	if (copy_from_user(job->descs, u64_to_user_ptr(args->descs),
+			   (size_t)job->desc_count * sizeof(*job->descs)))
+		return -EFAULT;
+	ret = aci_submit_check_descs(job->queue, job);
+	if (ret)
+		return ret;
+	ret = aci_sync_parse(job, file, &args->syncs);
+	if (ret)
+		return ret;
+	aci_job_watch_deps(job);
+	return 0;
+}
+
+/* Returns a prepared job or an error pointer. */
+static struct aci_job *aci_submit_prepare(struct aci_queue *queue, struct drm_file *file,
+					  const struct drm_aci_array *jobs, u32 index)
+{
+	struct drm_aci_job args;
+	struct aci_job *job;
+	int ret;
+
+	ret = aci_ioctl_copy_element(&args, sizeof(args), jobs, index);
+	if (ret)
+		return ERR_PTR(ret);
+	if (args.flags || !args.desc_count || args.desc_count > queue->ring_entries)
+		return ERR_PTR(-EINVAL);
+	job = aci_job_alloc(queue, args.desc_count);
+	if (!job)
+		return ERR_PTR(-ENOMEM);
+	ret = aci_submit_fill(job, file, &args);
+	if (ret) {
+		aci_job_free(job);
+		return ERR_PTR(ret);
+	}
+	return job;
+}
+
+static int aci_submit_admit_locked(const struct aci_queue *queue, const struct aci_job *job)
+{
+	if (unlikely(queue->state == ACI_QUEUE_DEAD))
+		return aci_is_dead(queue->adev) ? -ENODEV : -ENOENT;
+	if (unlikely(queue->banned))
+		return -ECANCELED;
+	if (queue->tail - queue->completed + queue->waiting_descs + job->desc_count >
+	    queue->descs_max)
+		return -EAGAIN;
+	return 0;
+}
+
+/* Returns the number of jobs queued; *error says why not all. */
+static u32 aci_submit_queue(struct aci_queue *queue, struct aci_job **jobs, u32 count, int *error)
+{
+	unsigned long flags;
+	u32 i;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	for (i = 0; i < count; i++) {
+		*error = aci_submit_admit_locked(queue, jobs[i]);
+		if (*error)
+			break;
+		/* Without fences out the job may be gone after this. */
+		if (!jobs[i]->out_count) {
+			aci_job_queue_locked(queue, jobs[i]);
+			jobs[i] = NULL;
+		} else {
+			aci_job_queue_locked(queue, jobs[i]);
+		}
+	}
+	if (queue->state == ACI_QUEUE_LIVE)
+		aci_job_tell_card_locked(queue);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return i;
+}
+
+/* Queue and publish a group of prepared jobs, free the ones that did not fit. */
+static u32 aci_submit_group(struct aci_queue *queue, struct aci_job **jobs, u32 count, int *error)
+{
+	bool cookie = dma_fence_begin_signalling();
+	u32 queued, i;
+
+	queued = aci_submit_queue(queue, jobs, count, error);
+	if (*error == -EAGAIN) {
+		/* Make room of what the interrupt has not handled yet. */
+		aci_job_process(queue);
+		queued += aci_submit_queue(queue, jobs + queued, count - queued, error);
+	}
+	for (i = 0; i < queued; i++)
+		if (jobs[i])
+			aci_sync_publish_outs(jobs[i]);
+	dma_fence_end_signalling(cookie);
+	for (i = queued; i < count; i++)
+		aci_job_free(jobs[i]);
+	return queued;
+}
+
+/*
+ * Prepare jobs from @first on, at most @want. Returns their number, or the error
+ * of the first one. An error of a later one is met again when it is the first.
+ */
+static int aci_submit_prepare_group(struct aci_queue *queue, struct drm_file *file,
+				    const struct drm_aci_array *array, u32 first,
+				    struct aci_job **jobs, u32 want)
+{
+	bool have_outs = false;
+	u32 count;
+
+	for (count = 0; count < want; count++) {
+		struct aci_job *job = aci_submit_prepare(queue, file, array, first + count);
+
+		if (IS_ERR(job))
+			return count ?: PTR_ERR(job);
+		/* It may wait for what an earlier job is yet to publish. */
+		if (have_outs && job->has_ins) {
+			aci_job_free(job);
+			break;
+		}
+		have_outs |= job->out_count;
+		jobs[count] = job;
+	}
+	return count;
+}
+
+static int aci_submit_jobs(struct aci_queue *queue, struct drm_file *file,
+			   struct drm_aci_submit *args)
+{
+	struct aci_job *jobs[ACI_SUBMIT_GROUP];
+
+	while (args->accepted < args->jobs.count) {
+		u32 want = min_t(u32, args->jobs.count - args->accepted, ACI_SUBMIT_GROUP);
+		int count, error = 0;
+
+		count = aci_submit_prepare_group(queue, file, &args->jobs, args->accepted, jobs,
+						 want);
+		if (count < 0)
+			return count;
+		args->accepted += aci_submit_group(queue, jobs, count, &error);
+		if (error)
+			return error;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}
+
+/**
+ * aci_submit_ioctl() - DRM_IOCTL_ACI_SUBMIT
+ * @drm: device
+ * @data: struct drm_aci_submit
+ * @file: caller
+ *
+ * Needs no drm_dev_enter(): remove() and reset take the ring away under the
+ * queue's lock.
+ *
+ * Return: 0 or a negative error.
+ */
+int aci_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct drm_aci_submit *args = data;
+	struct aci_queue *queue;
+	int ret;
+
+	args->accepted = 0;
+	if (args->flags || args->pad)
+		return -EINVAL;
+	ret = aci_ioctl_check_array(&args->jobs, sizeof(struct drm_aci_job));
+	if (ret)
+		return ret;
+	queue = aci_queue_lookup(file->driver_priv, args->queue_id);
+	if (!queue)
+		return -ENOENT;
+	ret = aci_submit_jobs(queue, file, args);
+	aci_queue_put(queue);
+	return ret;
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Telemetry, and the watch over the card's heartbeat.
+ */
+
+#include <linux/jiffies.h>
+
+#include "aci_mmio.h"
+#include "aci_recovery.h"
+#include "aci_reset.h"
+
+#define ACI_TELEMETRY_PERIOD	HZ
+
+static int aci_telemetry_get_log(struct aci_device *adev, u32 id, void *log, u32 bytes)
+{
+	struct aci_admin_req req = {
+		.cmd.opcode = ACI_ADMIN_GET_LOG,
+		.cmd.get_log.log_id = cpu_to_le32(id),
+		.out = log,
+		.data_bytes = bytes,
+	};
+
+	return aci_admin_exec(adev, &req);
+}
+
+static void aci_telemetry_sample(struct aci_device *adev)
+{
+	struct aci_telemetry *telemetry = &adev->telemetry;
+	struct aci_sample sample = {};
+	int ret;
+
+	down_read(&adev->reset_sem);
+	ret = aci_is_ok(adev) ? 0 : -ENODEV;
+	ret = ret ?: aci_telemetry_get_log(adev, ACI_LOG_HEALTH, &sample.health,
+					   sizeof(sample.health));
+	ret = ret ?: aci_telemetry_get_log(adev, ACI_LOG_ENGINES, &sample.engines,
+					   sizeof(sample.engines));
+	up_read(&adev->reset_sem);
+	if (ret)
+		return;
+	sample.valid = true;
+	sample.taken = get_jiffies_64();
+	spin_lock(&telemetry->lock);
+	telemetry->last = sample;
+	spin_unlock(&telemetry->lock);
+}
+
+/* Look at the registers that tell whether the card lives. */
+static void aci_telemetry_watch(struct aci_device *adev)
+{
+	struct aci_telemetry *telemetry = &adev->telemetry;
+	unsigned long bound = aci_bound_jiffies(adev->caps.heartbeat_ms);
+	u32 heartbeat = aci_read32(adev, ACI_REG_HEARTBEAT);
+	u32 status = aci_read32(adev, ACI_REG_STATUS);
+	u64 now = get_jiffies_64();
+	bool dead = false;
+
+	spin_lock(&telemetry->lock);
+	if (heartbeat != telemetry->heartbeat || !telemetry->heartbeat_seen) {
+		telemetry->heartbeat = heartbeat;
+		telemetry->heartbeat_seen = now;
+	} else if (time_after64(now, telemetry->heartbeat_seen + bound)) {
+		/* Once, not each second until the reset is over. */
+		telemetry->heartbeat_seen = now;
+		dead = true;
+	}
+	spin_unlock(&telemetry->lock);
+
+	if (!aci_is_ok(adev))
+		return;
+	if (status == ACI_MMIO_GONE) {
+		aci_reset_request(adev, "card is gone");
+	} else if (status & ACI_STATUS_REG_FATAL) {
+		drm_dbg(&adev->drm, "fatal, code %#x\n", ACI_STATUS_REG_CODE(status));
+		aci_reset_request(adev, "card reports a fatal error");
+	} else if (dead) {
+		aci_reset_request(adev, "no heartbeat");
+	} else if (status & ACI_STATUS_REG_EVENT_OVERFLOW) {
+		aci_write32(adev, ACI_REG_STATUS, ACI_STATUS_REG_EVENT_OVERFLOW);
+		aci_recovery_scan(adev);
+	}
+}
+
+static void aci_telemetry_work(struct work_struct *work)
+{
+	struct aci_telemetry *telemetry = container_of(to_delayed_work(work), struct aci_telemetry,
+						       work);
+	struct aci_device *adev = telemetry->adev;
+	int idx;
+
+	if (!drm_dev_enter(&adev->drm, &idx))
+		return;
+	aci_telemetry_watch(adev);
+	aci_telemetry_sample(adev);
+	if (atomic_read(&telemetry->users) && !aci_is_dead(adev))
+		queue_delayed_work(adev->wq, &telemetry->work, ACI_TELEMETRY_PERIOD);
+	drm_dev_exit(idx);
+}
+
+/**
+ * aci_telemetry_init() - set up
+ * @adev: device
+ */
+void aci_telemetry_init(struct aci_device *adev)
+{
+	struct aci_telemetry *telemetry = &adev->telemetry;
+
+	telemetry->adev = adev;
+	spin_lock_init(&telemetry->lock);
+	INIT_DELAYED_WORK(&telemetry->work, aci_telemetry_work);
+}
+
+/**
+ * aci_telemetry_start() - take the first sample
+ * @adev: device with a running admin queue
+ */
+void aci_telemetry_start(struct aci_device *adev)
+{
+	aci_telemetry_sample(adev);
+}
+
+/**
+ * aci_telemetry_stop() - take no more samples
+ * @adev: unplugged device
+ */
+void aci_telemetry_stop(struct aci_device *adev)
+{
+	cancel_delayed_work_sync(&adev->telemetry.work);
+}
+
+/**
+ * aci_telemetry_kick() - take a sample soon
+ * @adev: device
+ *
+ * Any context.
+ */
+void aci_telemetry_kick(struct aci_device *adev)
+{
+	mod_delayed_work(adev->wq, &adev->telemetry.work, 0);
+}
+
+/**
+ * aci_telemetry_get_user() - a file was opened
+ * @adev: device
+ */
+void aci_telemetry_get_user(struct aci_device *adev)
+{
+	if (atomic_inc_return(&adev->telemetry.users) > 1)
+		return;
+	/* Nobody watched meanwhile: give the heartbeat its full time. */
+	spin_lock(&adev->telemetry.lock);
+	adev->telemetry.heartbeat_seen = 0;
+	spin_unlock(&adev->telemetry.lock);
+	aci_telemetry_kick(adev);
+}
+
+/**
+ * aci_telemetry_put_user() - a file was closed
+ * @adev: device
+ */
+void aci_telemetry_put_user(struct aci_device *adev)
+{
+	atomic_dec(&adev->telemetry.users);
+}
+
+/**
+ * aci_telemetry_read() - the last sample
+ * @adev: device
+ * @sample: gets it
+ * @age_ms: gets its age
+ *
+ * Return: whether there is one.
+ */
+bool aci_telemetry_read(struct aci_device *adev, struct aci_sample *sample, u64 *age_ms)
+{
+	struct aci_telemetry *telemetry = &adev->telemetry;
+
+	spin_lock(&telemetry->lock);
+	*sample = telemetry->last;
+	spin_unlock(&telemetry->lock);
+	*age_ms = jiffies64_to_msecs(get_jiffies_64() - sample->taken);
+	return sample->valid;
+}
+
+/**
+ * aci_telemetry_heartbeat_age_ms() - time since the heartbeat was seen to change
+ * @adev: device
+ *
+ * Return: milliseconds; meaningless unless a file is open.
+ */
+u64 aci_telemetry_heartbeat_age_ms(struct aci_device *adev)
+{
+	u64 seen;
+
+	spin_lock(&adev->telemetry.lock);
+	seen = adev->telemetry.heartbeat_seen;
+	spin_unlock(&adev->telemetry.lock);
+	return seen ? jiffies64_to_msecs(get_jiffies_64() - seen) : 0;
+}

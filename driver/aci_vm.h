@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * VMs: address spaces of the card.
+ *
+ * drm_gpuvm keeps the tree of mappings and the reference count. Each mapping
+ * (struct aci_va) holds a reference to its BO; drm_gpuvm's own links from BOs
+ * to mappings are not used. aci_vm.lock protects the tree and the page tables.
+ */
+#ifndef ACI_VM_H
+#define ACI_VM_H
+
+#include <linux/mutex.h>
+#include <drm/drm_gpuvm.h>
+
+#include "aci_pt.h"
+
+struct aci_device;
+struct aci_file;
+struct drm_aci_query_vm;
+
+/**
+ * struct aci_va - a mapping
+ */
+struct aci_va {
+	/** @base: range, BO and offset */
+	struct drm_gpuva base;
+	/** @node: in a list of unmapped ones */
+	struct list_head node;
+	/** @readonly: the card may not write */
+	bool readonly;
+};
+
+/**
+ * struct aci_vm - an address space
+ */
+struct aci_vm {
+	/** @gpuvm: tree of mappings and reference count */
+	struct drm_gpuvm gpuvm;
+	/** @adev: device */
+	struct aci_device *adev;
+	/** @node: in aci_device.vms while the card knows the VM */
+	struct list_head node;
+	/** @mode: DRM_ACI_VM_* */
+	u32 mode;
+	/** @card_id: the card's VM id */
+	u16 card_id;
+	/** @lock: protects all below, and the tree */
+	struct mutex lock;
+	/** @dead: the card does not know the VM any more */
+	bool dead;
+	/** @lost: card memory of its BOs was lost in a reset */
+	bool lost;
+	/** @queue_count: queues that use the VM */
+	unsigned int queue_count;
+	/** @mapped_bytes: sum of all mappings */
+	u64 mapped_bytes;
+	/** @reset_generation: when made or last rebuilt */
+	u64 reset_generation;
+	/** @pt: page tables */
+	struct aci_pt_tree pt;
+};
+
+static inline struct aci_vm *to_aci_vm(struct drm_gpuvm *gpuvm)
+{
+	return container_of(gpuvm, struct aci_vm, gpuvm);
+}
+
+static inline struct aci_va *to_aci_va(struct drm_gpuva *va)
+{
+	return container_of(va, struct aci_va, base);
+}
+
+static inline void aci_vm_put(struct aci_vm *vm)
+{
+	drm_gpuvm_put(&vm->gpuvm);
+}
+
+/* Addresses below are never mapped, so that a NULL pointer faults. */
+#define ACI_VM_VA_START		0x10000ull
+#define ACI_VM_VA_END		(1ull << ACI_VA_BITS)
+
+struct aci_vm *aci_vm_lookup(struct aci_file *afile, u32 id);
+void aci_va_free_list(struct list_head *vas);
+void aci_vm_teardown(struct aci_vm *vm);
+void aci_vm_close_all(struct aci_file *afile);
+int aci_vm_rebuild(struct aci_vm *vm, bool memory_kept);
+void aci_vm_query(struct aci_vm *vm, struct drm_aci_query_vm *out);
+
+int aci_vm_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+int aci_vm_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+int aci_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+
+extern const struct drm_gpuvm_ops aci_vm_gpuvm_ops;
+int aci_vm_step_map(struct drm_gpuva_op *op, void *priv);
+int aci_vm_step_remap(struct drm_gpuva_op *op, void *priv);
+int aci_vm_step_unmap(struct drm_gpuva_op *op, void *priv);
+
+#endif /* ACI_VM_H */
