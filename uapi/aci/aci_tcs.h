@@ -23,7 +23,7 @@
 #define ACI_TCS_RANK_MAX		8
 #define ACI_TCS_NONE			0xffff	/* no tensor, no slot */
 #define ACI_TCS_ELEMENTS_MAX		(1ull << 40)	/* of one tensor */
-#define ACI_TCS_REDUCE_MAX		(1ull << 24)	/* elements that make one element of a result */
+#define ACI_TCS_REDUCE_MAX		(1ull << 20)	/* elements that make one element of a result */
 
 /*
  * error_info of ACI_STATUS_PROG_*: [31:0] operation, or ACI_TCS_ERROR_NO_OP for

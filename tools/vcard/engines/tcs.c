@@ -32,7 +32,6 @@ static void drop_scratch(struct tcs_state *st)
 		st->scratch[i] = NULL;
 		st->scratch_bytes[i] = 0;
 	}
-	st->in1_valid = false;
 }
 
 void tcs_free(struct tcs_state *st)
@@ -143,6 +142,7 @@ static unsigned int finish_op(struct tcs_state *st, const struct tcs_op *op)
 	st->op++;
 	st->tile = 0;
 	st->in1_valid = false;
+	st->patch_valid = false;
 	return status;
 }
 

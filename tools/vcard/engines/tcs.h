@@ -132,6 +132,8 @@ struct tcs_state {
 	size_t scratch_bytes[TCS_SCRATCH_COUNT];
 	bool in1_valid;			/* SCRATCH_IN1 holds this block of the current op: */
 	uint64_t in1_va, in1_count;	/* where it starts, columns or filters */
+	bool patch_valid;		/* CONV: SCRATCH_IN0 holds the patches of: */
+	uint64_t patch_key[4];		/* image, group, first row and column */
 };
 
 /* --- tcs_check.c, tcs_check_op.c --- */

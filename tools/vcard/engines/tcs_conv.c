@@ -3,22 +3,29 @@
  * CONV as a matrix product: filters x patch times patch x output positions.
  * A 1x1 convolution over whole rows needs no patches: the input is the matrix.
  */
+#include <string.h>
+
 #include "tcs_gemm.h"
 #include "tcs_window.h"
 
-#define NARROW	16
+#define NARROW	16	/* rows or columns that the product likes at least */
+#define WIDE	64	/* filters that are worth fewer positions */
 
+/* Positions first: the more of them, the less often the weights are read. */
 void tcs_conv_plan(struct tcs_op *op)
 {
 	struct tcs_window_plan *p = &op->window;
-	uint64_t filters = tcs_min(p->filters, tcs_max(TCS_TILE_OPERAND / p->patch, 1));
-	uint64_t elements;
+	const uint64_t wide = tcs_min(p->filters, WIDE);
+	uint64_t positions = p->axis[0].out * p->axis[1].out, filters;
 
+	positions = tcs_min(positions, TCS_TILE_OPERAND / 2 / p->patch);
+	positions = tcs_max(tcs_min(positions, TCS_TILE_MACS / (wide * p->patch)), 1);
+	filters = tcs_min(TCS_TILE_MACS / (positions * p->patch), TCS_TILE_OPERAND / p->patch);
+	filters = tcs_min(filters, TCS_TILE_OPERAND / positions);
 	if (filters < p->filters && filters > NARROW)
 		filters -= filters % NARROW;
-	elements = tcs_min(TCS_TILE_MACS / (filters * p->patch), TCS_TILE_OPERAND / 2 / p->patch);
-	elements = tcs_min(elements, TCS_TILE_OPERAND / filters);
-	op->tiles = tcs_window_tiles(p, op->out->shape[0], filters, elements);
+	filters = tcs_min(tcs_max(filters, 1), p->filters);
+	op->tiles = tcs_window_tiles(p, op->out->shape[0], filters, positions);
 }
 
 static bool is_pointwise(const struct tcs_op *op)
@@ -33,6 +40,31 @@ static bool is_pointwise(const struct tcs_op *op)
 	       op->in[0]->stride[2] == (int64_t)p->axis[1].in * op->in[0]->stride[3];
 }
 
+/* The patch matrix; it stays as it is for the next filters at the same positions. */
+static unsigned int make_patches(struct tcs_state *st, const struct tcs_op *op,
+				 const struct tcs_patch *patch, const void **patches)
+{
+	const uint64_t key[4] = { patch->image, patch->group, patch->first[0], patch->first[1] };
+	const uint64_t positions = patch->count[0] * patch->count[1];
+	const uint8_t zero[4] = { 0 };
+	unsigned int status;
+	void *dst;
+
+	if (st->patch_valid && !memcmp(st->patch_key, key, sizeof(key))) {
+		*patches = st->scratch[TCS_SCRATCH_IN0];
+		return ACI_STATUS_SUCCESS;
+	}
+	dst = tcs_scratch(st, TCS_SCRATCH_IN0,
+			  op->window.patch * positions * op->in[0]->element_bytes);
+	if (!dst)
+		return ACI_STATUS_ENGINE_FAULT;
+	status = tcs_window_gather(st, op, patch, zero, dst);
+	st->patch_valid = status == ACI_STATUS_SUCCESS;
+	memcpy(st->patch_key, key, sizeof(key));
+	*patches = dst;
+	return status;
+}
+
 static unsigned int map_positions(struct tcs_state *st, const struct tcs_op *op,
 				  const struct tcs_patch *patch, struct tcs_map *map,
 				  struct tcs_matrix *matrix)
@@ -40,8 +72,6 @@ static unsigned int map_positions(struct tcs_state *st, const struct tcs_op *op,
 	const struct tcs_window_plan *p = &op->window;
 	const struct tcs_tensor *in = op->in[0];
 	const uint64_t positions = patch->count[0] * patch->count[1];
-	const uint8_t zero[4] = { 0 };
-	void *dst;
 
 	if (is_pointwise(op)) {
 		const uint64_t va = in->va + tcs_step(patch->image, in->stride[0]) +
@@ -55,11 +85,8 @@ static unsigned int map_positions(struct tcs_state *st, const struct tcs_op *op,
 				      p->axis[1].in > 1 ? in->stride[3] : in->stride[2],
 				      TCS_SCRATCH_IN0, map, matrix);
 	}
-	dst = tcs_scratch(st, TCS_SCRATCH_IN0, p->patch * positions * in->element_bytes);
-	if (!dst)
-		return ACI_STATUS_ENGINE_FAULT;
-	*matrix = (struct tcs_matrix){ .ptr = dst, .ld = (int64_t)positions };
-	return tcs_window_gather(st, op, patch, zero, dst);
+	*matrix = (struct tcs_matrix){ .ld = (int64_t)positions };
+	return make_patches(st, op, patch, &matrix->ptr);
 }
 
 /* Filters of the tile as a dense matrix; kept for the tiles that follow. */

@@ -12,7 +12,9 @@ static bool is_slow(const struct tcs_op *op)
 {
 	if (op->opcode == ACI_TCS_OP_BINARY)
 		return op->function == ACI_TCS_BINARY_POW;
-	return op->opcode == ACI_TCS_OP_UNARY && op->function == ACI_TCS_UNARY_ERF;
+	return op->opcode == ACI_TCS_OP_UNARY &&
+	       (op->function == ACI_TCS_UNARY_ERF || op->function == ACI_TCS_UNARY_LOG ||
+		op->function == ACI_TCS_UNARY_ELU);
 }
 
 static unsigned int input_count(const struct tcs_op *op)

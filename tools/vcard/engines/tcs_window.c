@@ -9,7 +9,7 @@
 
 static bool axis_fits(struct tcs_axis *axis, uint64_t in, uint64_t out)
 {
-	/* kernel <= 2^24 and the rest below 2^41: no overflow */
+	/* kernel <= 2^20 and the rest below 2^41: no overflow */
 	const uint64_t extent = (axis->kernel - 1) * axis->dilation + 1;
 	const uint64_t padded = in + axis->pad_begin + axis->pad_end;
 
