@@ -5,6 +5,7 @@
 
 #include "../context.h"
 #include "../error.h"
+#include "../model.h"
 #include "onnx.h"
 
 static int read_opset(struct onnx_import *import)
@@ -188,6 +189,8 @@ int accel_model_load_onnx(struct accel_context *context, const char *path,
 		error_prefix(err, "%s: ", path);
 	else
 		err = accel_model_compile(import.graph, context, model);
+	if (!err)
+		model_set_host_operations(*model, import.host_operations);
 	onnx_values_free(&import);
 	onnx_constants_free(&import);
 	onnx_file_free(proto);

@@ -15,9 +15,8 @@
 #include <accel/accel.h>
 
 #include "onnx.pb-c.h"
+#include "operators.h"
 
-#define ONNX_OPSET_MIN		7
-#define ONNX_OPSET_MAX		22
 #define ONNX_ATTRIBUTES_MAX	64	/* of a node: bits of onnx_node.seen */
 
 struct onnx_import;
@@ -46,15 +45,6 @@ struct onnx_value {
 	struct onnx_constant *constant;
 	uint32_t tensor;			/* ACCEL_TENSOR_NONE: not in the graph yet */
 };
-
-/* Types that an operator takes as first input. */
-#define ONNX_F32	(1u << ACCEL_F32)
-#define ONNX_I8		(1u << ACCEL_I8)
-#define ONNX_U8		(1u << ACCEL_U8)
-#define ONNX_I32	(1u << ACCEL_I32)
-#define ONNX_I64	(1u << ACCEL_I64)
-#define ONNX_BOOL	(1u << ACCEL_BOOL)
-#define ONNX_ANY	(ONNX_F32 | ONNX_I8 | ONNX_U8 | ONNX_I32 | ONNX_I64 | ONNX_BOOL)
 
 /** struct onnx_operator - a row of the operator table */
 struct onnx_operator {

@@ -4,7 +4,6 @@
 #include <aci/aci_tcs.h>
 
 #include "handlers.h"
-#include "operators.h"
 
 #define ROW(name, since, until, types, constants, function, build, fold) \
 	{ name, since, until, types, constants, function, build, fold },

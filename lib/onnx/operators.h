@@ -15,6 +15,20 @@
 #ifndef LIB_ONNX_OPERATORS_H
 #define LIB_ONNX_OPERATORS_H
 
+#include <accel/accel.h>
+
+#define ONNX_OPSET_MIN		7
+#define ONNX_OPSET_MAX		22
+
+/* Types that an operator takes as first input. */
+#define ONNX_F32	(1u << ACCEL_F32)
+#define ONNX_I8		(1u << ACCEL_I8)
+#define ONNX_U8		(1u << ACCEL_U8)
+#define ONNX_I32	(1u << ACCEL_I32)
+#define ONNX_I64	(1u << ACCEL_I64)
+#define ONNX_BOOL	(1u << ACCEL_BOOL)
+#define ONNX_ANY	(ONNX_F32 | ONNX_I8 | ONNX_U8 | ONNX_I32 | ONNX_I64 | ONNX_BOOL)
+
 #define ONNX_FLOATS_INTS	(ONNX_F32 | ONNX_I32)
 #define ONNX_LAST		ONNX_OPSET_MAX
 
