@@ -32,13 +32,13 @@ need_space() {
 }
 
 # limited SECONDS LOG COMMAND...: run a long step quietly under a time limit
-# and show the end of its log when it fails.
+# and show the end of its log when it fails. In the foreground, for ^C to reach it.
 limited() {
 	limit=$1 log=$2
 	shift 2
 	mkdir -p "$(dirname "$log")"
 	rc=0
-	timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null || rc=$?
+	timeout --foreground -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null || rc=$?
 	[ $rc -ne 0 ] || return 0
 	tail -n 20 "$log" | sed 's/^/    /' >&2
 	case $rc in
