@@ -542,6 +542,13 @@ static void test_notify_untaken(void **state)
 	run(&f, desc_nop());
 	while (!rig_notify_take(rig, &f.queue))
 		rig_sleep_ms(1);
+	/* A new queue with the same id counts from 0. */
+	assert_int_equal(rig_queue_command(&f.queue, ACI_ADMIN_DELETE_QUEUE, 0), 0);
+	rig_queue_create(rig, &f.queue, 0, 1, NULL);
+	arm(&f, 1);
+	run(&f, desc_nop());
+	while (!rig_notify_take(rig, &f.queue))
+		rig_sleep_ms(1);
 }
 
 static void test_irq_drop(void **state)

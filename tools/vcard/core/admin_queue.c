@@ -121,6 +121,8 @@ static void reset_counters(struct queue *queue)
 	atomic_store(&queue->hang_armed, 0);
 	atomic_store(&queue->corrupt_armed, 0);
 	queue->active_ns = 0;
+	queue->shown_active_ns = 0;
+	queue->notify_posted = 0;
 	queue->owed_ns = 0;
 	queue->watchdog_progress = 0;
 	queue->watchdog_active_ns = 0;

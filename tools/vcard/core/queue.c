@@ -172,7 +172,8 @@ uint64_t queue_active_ns(const struct queue *queue, uint64_t now_ns)
 
 void queue_publish_activity(struct queue *queue, uint64_t now_ns)
 {
-	store_record(queue, RECORD(active_ns), queue_active_ns(queue, now_ns));
+	queue->shown_active_ns = MAX(queue->shown_active_ns, queue_active_ns(queue, now_ns));
+	store_record(queue, RECORD(active_ns), queue->shown_active_ns);
 	store_record(queue, RECORD(progress), atomic_load(&queue->progress));
 	store_record(queue, RECORD(macs), atomic_load(&queue->macs));
 	store_record(queue, RECORD(bytes), atomic_load(&queue->bytes));

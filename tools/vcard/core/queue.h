@@ -97,7 +97,9 @@ struct queue {
 	uint64_t ready_since_ns;
 	uint64_t owed_ns;		/* minimum share not yet given */
 	uint64_t slice_start_ns;
+	uint64_t slice_completed;	/* completed at slice_start_ns */
 	uint64_t active_ns;		/* before slice_start_ns */
+	uint64_t shown_active_ns;	/* in the record: never goes back */
 	uint64_t watchdog_progress;
 	uint64_t watchdog_active_ns;	/* active_ns when progress last changed */
 

@@ -202,6 +202,7 @@ struct queue *sched_pick(struct engine *engine)
 	queue->schedule = QUEUE_BUSY;
 	queue->rescan = false;
 	queue->slice_start_ns = now_ns;
+	queue->slice_completed = queue->completed;
 	queue->engine = engine;
 	engine->queue = queue;
 	engine->preempt_since_ns = 0;
@@ -256,7 +257,12 @@ void sched_release(struct engine *engine, enum slice_end end)
 	if (stop_is_error(stop) && queue->state == ACI_QUEUE_STATE_RUNNING)
 		halt_stopped(queue, stop);
 	engine->busy_ns += used_ns;
+	/* A look at a WAIT that is still blocked is no active time. */
+	if (end == SLICE_BLOCKED && queue->completed == queue->slice_completed)
+		used_ns = 0;
 	queue->active_ns += used_ns;
+	if (end == SLICE_BLOCKED)
+		queue->watchdog_active_ns = queue->active_ns;
 	queue->owed_ns -= MIN(queue->owed_ns, used_ns);
 	queue->engine = NULL;
 	engine->queue = NULL;

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: MIT
+/* Scheduler: priorities, minimum share, WAIT and SIGNAL, hangs and their limits. */
+
+#include <stdlib.h>
+
+#include "vcard_rig.h"
+
+#define VA		0x400000000000ull
+#define VA_CARD		0x500000000000ull
+#define BIG		(8u << 20)
+
+struct fixture {
+	struct rig *rig;
+	uint64_t host;
+	uint8_t *mem;
+};
+
+static void prepare(struct fixture *f, struct rig *rig)
+{
+	f->rig = rig;
+	f->host = rig_alloc(rig, 65536);
+	f->mem = rig_at(rig, f->host);
+	rig_create_vm(rig, 1, 0);
+	rig_map(rig, 1, VA, f->host, 65536, PTE_SYSTEM_RW);
+	rig_map(rig, 1, VA_CARD, 0, BIG, PTE_CARD_RW);
+}
+
+static void create(struct fixture *f, struct rig_queue *queue, uint16_t id, uint8_t priority,
+		   uint8_t flags)
+{
+	rig_queue_create(f->rig, queue, id, 1,
+			 &(struct rig_queue_options){ .priority = priority, .flags = flags });
+}
+
+/* Keep a queue full of work. */
+static void feed(struct rig_queue *queue)
+{
+	struct aci_desc work = desc_fill(VA_CARD, BIG, 1, 1);
+
+	while (queue->tail - __atomic_load_n(&queue->record->completed, __ATOMIC_ACQUIRE) < 32)
+		rig_submit(queue, &work);
+}
+
+static uint64_t active(const struct rig_queue *queue)
+{
+	return __atomic_load_n(&queue->record->active_ns, __ATOMIC_ACQUIRE);
+}
+
+/* Active time of two queues with work for @ms. */
+static void compete(struct rig_queue *a, struct rig_queue *b, unsigned int ms, uint64_t used[2])
+{
+	uint64_t end_ns = rig_now_ns() + ms * 1000000ull;
+	uint64_t before[2];
+
+	feed(a);
+	feed(b);
+	rig_wait_started(a, 1);
+	before[0] = active(a);
+	before[1] = active(b);
+	while (rig_now_ns() < end_ns) {
+		feed(a);
+		feed(b);
+		rig_sleep_ms(2);
+	}
+	used[0] = active(a) - before[0];
+	used[1] = active(b) - before[1];
+}
+
+static void test_equal(void **state)
+{
+	struct rig_queue a, b;
+	struct fixture f;
+	uint64_t used[2];
+
+	prepare(&f, *state);
+	create(&f, &a, 0, ACI_PRIORITY_NORMAL, 0);
+	create(&f, &b, 1, ACI_PRIORITY_NORMAL, 0);
+	compete(&a, &b, 600, used);
+	assert_true(used[0] * 2 > used[1] && used[1] * 2 > used[0]);
+}
+
+static void test_priority_and_share(void **state)
+{
+	struct rig_queue low, high;
+	struct fixture f;
+	uint64_t used[2];
+
+	prepare(&f, *state);
+	create(&f, &low, 0, ACI_PRIORITY_LOW, 0);
+	create(&f, &high, 1, ACI_PRIORITY_HIGH, 0);
+	compete(&low, &high, 1500, used);
+	/* One per cent is guaranteed, and not much more given. */
+	assert_true(used[0] * 100 >= used[0] + used[1]);
+	assert_true(used[0] * 8 < used[1]);
+}
+
+/* The share is for kernel queues. */
+static void test_user_has_no_share(void **state)
+{
+	struct rig_queue user, high;
+	struct fixture f;
+	uint64_t used[2];
+
+	prepare(&f, *state);
+	create(&f, &user, 0, ACI_PRIORITY_LOW, ACI_QUEUE_F_USER);
+	create(&f, &high, 1, ACI_PRIORITY_HIGH, 0);
+	compete(&high, &user, 600, used);
+	assert_true(used[1] * 20 < used[0]);
+	assert_int_equal(user.record->error, 0);
+}
+
+static void test_higher_preempts(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_queue low, high;
+	struct fixture f;
+	struct aci_desc work = desc_fill(VA_CARD, BIG, 1, 1), nop = desc_nop();
+	uint64_t best_ns = UINT64_MAX, begin_ns;
+
+	prepare(&f, rig);
+	create(&f, &low, 0, ACI_PRIORITY_LOW, 0);
+	create(&f, &high, 1, ACI_PRIORITY_HIGH, 0);
+	for (uint64_t i = 1; i <= 20; i++) {
+		for (int n = 0; n < 16; n++)
+			rig_submit(&low, &work);
+		rig_wait_started(&low, low.tail - 15);
+		begin_ns = rig_now_ns();
+		rig_submit(&high, &nop);
+		rig_wait_completed(&high, i);
+		if (rig_now_ns() - begin_ns < best_ns)
+			best_ns = rig_now_ns() - begin_ns;
+		assert_true(rig_now_ns() - begin_ns < 1000000000ull);
+		rig_wait_completed(&low, low.tail);
+	}
+	/* Long before the 16 descriptors of the other were done. */
+	assert_true(best_ns < 20000000ull);
+}
+
+/* --- WAIT and SIGNAL --- */
+
+static void test_wait_signal(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_queue waiter, signaller;
+	struct fixture f;
+	struct aci_desc wait = desc_wait(VA, 5, 0), signal = desc_signal(VA, 4), nop = desc_nop();
+	uint64_t active_ns;
+
+	prepare(&f, rig);
+	create(&f, &waiter, 0, ACI_PRIORITY_HIGH, 0);
+	create(&f, &signaller, 1, ACI_PRIORITY_LOW, 0);
+	rig_submit(&waiter, &wait);
+	rig_submit(&waiter, &nop);
+	rig_wait_started(&waiter, 1);
+	/* It gave up the only engine. */
+	rig_submit(&signaller, &signal);
+	rig_wait_completed(&signaller, 1);
+	active_ns = active(&waiter);
+	rig_sleep_ms(100);
+	assert_int_equal(waiter.record->completed, 0);
+	assert_true(active(&waiter) - active_ns < 50000000ull);
+	/* A later value is enough. */
+	signal = desc_signal(VA, 6);
+	rig_submit(&signaller, &signal);
+	rig_wait_completed(&waiter, 2);
+	/* By the CPU and a doorbell, or the CPU alone. */
+	wait = desc_wait(VA + 8, 1, 0);
+	rig_submit(&waiter, &wait);
+	rig_wait_started(&waiter, 3);
+	__atomic_store_n((uint64_t *)(f.mem + 8), 1, __ATOMIC_RELEASE);
+	vcard_kick(rig->card, 0);
+	rig_wait_completed(&waiter, 3);
+	wait = desc_wait(VA + 8, UINT64_MAX, 0);
+	rig_submit(&waiter, &wait);
+	rig_wait_started(&waiter, 4);
+	__atomic_store_n((uint64_t *)(f.mem + 8), UINT64_MAX, __ATOMIC_RELEASE);
+	rig_wait_completed(&waiter, 4);
+}
+
+/* Two queues hand a count to each other: no signal is lost. */
+static void test_ping_pong(void **state)
+{
+	struct rig_queue a, b;
+	struct fixture f;
+	const uint64_t rounds = 3000;
+
+	prepare(&f, *state);
+	create(&f, &a, 0, ACI_PRIORITY_NORMAL, 0);
+	create(&f, &b, 1, ACI_PRIORITY_NORMAL, 0);
+	for (uint64_t i = 1; i <= rounds; i++) {
+		struct aci_desc signal_a = desc_signal(VA, i), wait_a = desc_wait(VA + 64, i, 0);
+		struct aci_desc wait_b = desc_wait(VA, i, 0), signal_b = desc_signal(VA + 64, i);
+
+		rig_submit(&b, &wait_b);
+		rig_submit(&b, &signal_b);
+		rig_submit(&a, &signal_a);
+		rig_submit(&a, &wait_a);
+		if (i % 16 == 0) {
+			rig_wait_completed(&a, a.tail);
+			rig_wait_completed(&b, b.tail);
+		}
+	}
+	rig_wait_completed(&a, a.tail);
+	assert_int_equal(*(uint64_t *)(f.mem + 64), rounds);
+}
+
+static void test_wait_timeout(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_queue queue;
+	struct fixture f;
+	struct aci_desc wait = desc_wait(VA, 1, 30000000);
+	uint64_t begin_ns;
+
+	prepare(&f, rig);
+	rig_queue_create(rig, &queue, 0, 1, &(struct rig_queue_options){ .watchdog_ms = 1 });
+	begin_ns = rig_now_ns();
+	rig_submit(&queue, &wait);
+	rig_wait_state(&queue, ACI_QUEUE_STATE_ERROR);
+	assert_true(rig_now_ns() - begin_ns >= 30000000ull);
+	/* Its own limit, and no stall for the watchdog. */
+	assert_int_equal(queue.record->error, ACI_STATUS_WAIT_TIMEOUT);
+	assert_int_equal(queue.record->error_index, 0);
+}
+
+static void test_suspend_waiting(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_queue queue;
+	struct fixture f;
+	struct aci_desc wait = desc_wait(VA, 1, 0);
+
+	prepare(&f, rig);
+	create(&f, &queue, 0, ACI_PRIORITY_NORMAL, 0);
+	rig_submit(&queue, &wait);
+	rig_wait_started(&queue, 1);
+	assert_int_equal(rig_queue_command(&queue, ACI_ADMIN_SUSPEND_QUEUE, 0), 0);
+	*(uint64_t *)f.mem = 1;
+	rig_sleep_ms(30);
+	assert_int_equal(queue.record->completed, 0);
+	assert_int_equal(rig_queue_command(&queue, ACI_ADMIN_RESUME_QUEUE, 0), 0);
+	rig_wait_completed(&queue, 1);
+}
+
+/* --- Hangs --- */
+
+static void hang(struct rig_queue *queue)
+{
+	struct aci_desc nop = desc_nop();
+
+	rig_ctl(queue->rig, "hang next");
+	rig_submit(queue, &nop);
+	rig_wait_started(queue, queue->tail);
+}
+
+static void test_hang_and_reset(void **state)
+{
+	struct rig *rig = *state;
+	struct aci_desc nop = desc_nop();
+	struct rig_queue queue;
+	struct fixture f;
+	uint64_t active_ns, progress, limit_ms = rig_read32(rig, ACI_REG_T_ACTIVE_MS);
+
+	prepare(&f, rig);
+	create(&f, &queue, 0, ACI_PRIORITY_NORMAL, 0);
+	rig_submit(&queue, &nop);
+	rig_wait_completed(&queue, 1);
+	hang(&queue);
+	rig_submit(&queue, &nop);
+	rig_sleep_ms(20);
+	progress = queue.record->progress;
+	active_ns = active(&queue);
+	rig_sleep_ms((unsigned int)limit_ms * 2);
+	/* What a host looks at: time goes on, progress does not. */
+	assert_true(active(&queue) - active_ns >= limit_ms * 1000000 / 2);
+	assert_int_equal(queue.record->progress, progress);
+	assert_int_equal(queue.record->completed, 1);
+	assert_int_equal(queue.record->started, 2);
+	/* Skip the guilty one, the rest runs. */
+	assert_int_equal(rig_queue_command(&queue, ACI_ADMIN_RESET_QUEUE, 2), 0);
+	rig_wait_completed(&queue, 3);
+	assert_int_equal(rig_event(rig, 5).type, 0);
+	/* Or delete it. */
+	hang(&queue);
+	assert_int_equal(rig_queue_command(&queue, ACI_ADMIN_DELETE_QUEUE, 0), 0);
+	assert_int_equal(queue.record->state, ACI_QUEUE_STATE_NONE);
+	assert_int_equal(queue.record->completed, 3);
+	assert_int_equal(queue.record->started, 4);
+}
+
+static void test_watchdog(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_queue queue;
+	struct fixture f;
+	struct aci_desc work = desc_fill(VA_CARD, BIG, 1, 1);
+
+	prepare(&f, rig);
+	rig_queue_create(rig, &queue, 0, 1, &(struct rig_queue_options){ .watchdog_ms = 200 });
+	for (int i = 0; i < 60; i++)
+		rig_submit(&queue, &work);
+	rig_wait_completed(&queue, 60);
+	assert_int_equal(queue.record->error, 0);
+	hang(&queue);
+	rig_wait_state(&queue, ACI_QUEUE_STATE_ERROR);
+	assert_int_equal(queue.record->error, ACI_STATUS_WATCHDOG);
+	assert_int_equal(queue.record->error_index, 60);
+	assert_int_equal(rig_event(rig, 1000).code, ACI_STATUS_WATCHDOG);
+}
+
+/* A hang that somebody waits for ends in PREEMPT_TIMEOUT, and only for the guilty. */
+static void test_preempt_timeout(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_queue guilty, innocent;
+	struct fixture f;
+	struct aci_desc nop = desc_nop();
+
+	prepare(&f, rig);
+	create(&f, &guilty, 0, ACI_PRIORITY_HIGH, 0);
+	create(&f, &innocent, 1, ACI_PRIORITY_LOW, 0);
+	hang(&guilty);
+	rig_submit(&innocent, &nop);
+	rig_wait_completed(&innocent, 1);
+	rig_wait_state(&guilty, ACI_QUEUE_STATE_ERROR);
+	assert_int_equal(guilty.record->error, ACI_STATUS_PREEMPT_TIMEOUT);
+	assert_int_equal(guilty.record->error_index, 0);
+	assert_int_equal(innocent.record->error, 0);
+	/* The same by SUSPEND. */
+	assert_int_equal(rig_queue_command(&guilty, ACI_ADMIN_RESET_QUEUE, guilty.tail), 0);
+	hang(&guilty);
+	assert_int_equal(rig_queue_command(&guilty, ACI_ADMIN_SUSPEND_QUEUE, 0),
+			 ACI_STATUS_INVALID_STATE);
+	assert_int_equal(guilty.record->state, ACI_QUEUE_STATE_ERROR);
+	assert_int_equal(guilty.record->error, ACI_STATUS_PREEMPT_TIMEOUT);
+}
+
+/* Engines of two classes do not wait for each other. */
+static void test_classes(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_queue copy, compute;
+	struct fixture f;
+	struct aci_desc nop = desc_nop();
+
+	prepare(&f, rig);
+	create(&f, &copy, 0, ACI_PRIORITY_NORMAL, 0);
+	rig_queue_create(rig, &compute, 1, 1,
+			 &(struct rig_queue_options){ .engine_class = ACI_ENGINE_CLASS_COMPUTE });
+	hang(&copy);
+	rig_submit(&compute, &nop);
+	rig_wait_completed(&compute, 1);
+	rig_sleep_ms(150);
+	assert_int_equal(copy.record->state, ACI_QUEUE_STATE_RUNNING);
+}
+
+static void test_two_engines(void **state)
+{
+	struct vcard_config config;
+	struct rig_queue queues[6];
+	struct fixture f;
+	struct aci_desc nop = desc_nop();
+	struct rig rig;
+
+	(void)state;
+	rig_config(&config);
+	config.copy_engines = 2;
+	rig_start(&rig, &config);
+	prepare(&f, &rig);
+	for (uint16_t i = 0; i < 6; i++)
+		create(&f, &queues[i], i, ACI_PRIORITY_NORMAL, 0);
+	hang(&queues[0]);
+	for (int round = 1; round <= 200; round++) {
+		for (int i = 1; i < 6; i++)
+			rig_submit(&queues[i], &nop);
+		for (int i = 1; i < 6; i++)
+			rig_wait_completed(&queues[i], (uint64_t)round);
+	}
+	rig_stop(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		rig_test(test_equal),
+		rig_test(test_priority_and_share),
+		rig_test(test_user_has_no_share),
+		rig_test(test_higher_preempts),
+		rig_test(test_wait_signal),
+		rig_test(test_ping_pong),
+		rig_test(test_wait_timeout),
+		rig_test(test_suspend_waiting),
+		rig_test(test_hang_and_reset),
+		rig_test(test_watchdog),
+		rig_test(test_preempt_timeout),
+		rig_test(test_classes),
+		cmocka_unit_test(test_two_engines),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
