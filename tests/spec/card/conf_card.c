@@ -43,9 +43,10 @@ static void capabilities_are_in_range(void **state)
 static void words_and_halves_are_the_same(void **state)
 {
 	struct rig *rig = *state;
+	uint64_t version = rig_read(rig, ACI_REG_VERSION);
 
 	assert_true(rig_read64(rig, ACI_REG_MAGIC) ==
-		    (rig_read(rig, ACI_REG_MAGIC) | (uint64_t)rig_read(rig, ACI_REG_VERSION) << 32));
+		    (rig_read(rig, ACI_REG_MAGIC) | version << 32));
 	rig_write(rig, ACI_REG_ADMIN_SQ_BASE, 0x11223000);
 	rig_write(rig, ACI_REG_ADMIN_SQ_BASE + 4, 0x55);
 	assert_true(rig_read64(rig, ACI_REG_ADMIN_SQ_BASE) == 0x5511223000ull);
@@ -242,7 +243,8 @@ static void identify_is_constant_and_bounded(void **state)
 	uint64_t result;
 
 	rig_enable(rig);
-	assert_int_equal(SUCCESS, rig_admin(rig, identify(rig, ACI_IDENTIFY_CARD, 0, 4096), &result));
+	assert_int_equal(SUCCESS,
+			 rig_admin(rig, identify(rig, ACI_IDENTIFY_CARD, 0, 4096), &result));
 	assert_int_equal(4096, result);
 	first = *card;
 	assert_int_equal(0, first.serial[sizeof(first.serial) - 1]);

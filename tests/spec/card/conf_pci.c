@@ -137,7 +137,8 @@ static void identity(void **state)
 	struct function *function = *state;
 	uint32_t at = find_aci(function, 0), bars;
 
-	assert_int_equal(ACI_PCI_CLASS, config(function, PCI_CLASS_REVISION) >> 8 & ACI_PCI_CLASS_MASK);
+	assert_int_equal(ACI_PCI_CLASS,
+			 config(function, PCI_CLASS_REVISION) >> 8 & ACI_PCI_CLASS_MASK);
 	assert_int_not_equal(0, at);
 	assert_int_equal(0, find_aci(function, at));
 	assert_true(config(function, at + PCI_DVSEC_HEADER1) >> 20 >= ACI_DVSEC_LENGTH);

@@ -116,7 +116,8 @@ int rig_setup(void **state)
 
 	if (!rig)
 		return -1;
-	rig->mem = mmap(NULL, RIG_DMA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	rig->mem = mmap(NULL, RIG_DMA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
 	if (rig->mem == MAP_FAILED)
 		return -1;
 	pthread_mutex_init(&rig->lock, NULL);
@@ -438,7 +439,8 @@ int rig_notification(struct rig *rig)
 	if (next->queue_id == htole16(rig->queue.id)) {
 		uint64_t taken = le64toh(rig->queue.record->notify_taken) + 1;
 
-		__atomic_store_n(&rig->queue.record->notify_taken, htole64(taken), __ATOMIC_RELEASE);
+		__atomic_store_n(&rig->queue.record->notify_taken, htole64(taken),
+				 __ATOMIC_RELEASE);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	}
 	return le16toh(next->queue_id);
