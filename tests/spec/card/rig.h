@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A host for card conformance tests: memory, rings, commands, one VM and its
- * queues, written from Documentation/aci alone. The card behind it is reached
+ * queues, by the rules of Documentation/aci. The card behind it is reached
  * through struct rig_card_ops, so that the same tests run against any card.
  *
  * Locking: one thread. rig->lock covers the count of interrupts, which a card

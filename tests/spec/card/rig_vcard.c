@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The virtual card behind the rig; with RIG_BASE_PROFILE in the environment, one of that profile. */
+/* The virtual card behind the rig; of the base profile if RIG_BASE_PROFILE is set. */
 
 #include <stdlib.h>
 
