@@ -10,9 +10,9 @@
 #include "../error.h"
 #include "onnx.h"
 
-static uint32_t made(struct onnx_node *node, int error, uint32_t tensor)
+static uint32_t made(struct onnx_node *node, int error, const uint32_t *tensor)
 {
-	return error ? onnx_fail(node, error, "%s", accel_last_error()) : tensor;
+	return error ? onnx_fail(node, error, "%s", accel_last_error()) : *tensor;
 }
 
 bool onnx_shape_of(struct onnx_node *node, uint32_t tensor, struct onnx_shape *shape)
@@ -22,7 +22,7 @@ bool onnx_shape_of(struct onnx_node *node, uint32_t tensor, struct onnx_shape *s
 	if (node->error)
 		return false;
 	err = accel_graph_get_tensor(node->graph, tensor, &shape->type, &shape->rank, shape->dim);
-	made(node, err, tensor);
+	made(node, err, &tensor);
 	return !err;
 }
 
@@ -33,7 +33,7 @@ uint32_t onnx_scalar(struct onnx_node *node, float value)
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_add_constant(node->graph, NULL, ACCEL_F32, 0, dim, &value, &out), out);
+	return made(node, accel_graph_add_constant(node->graph, NULL, ACCEL_F32, 0, dim, &value, &out), &out);
 }
 
 uint32_t onnx_vector(struct onnx_node *node, const float *values, uint64_t count)
@@ -42,7 +42,7 @@ uint32_t onnx_vector(struct onnx_node *node, const float *values, uint64_t count
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_add_constant(node->graph, NULL, ACCEL_F32, 1, &count, values, &out), out);
+	return made(node, accel_graph_add_constant(node->graph, NULL, ACCEL_F32, 1, &count, values, &out), &out);
 }
 
 uint32_t onnx_unary(struct onnx_node *node, uint32_t function, float alpha, float beta, uint32_t in)
@@ -51,7 +51,7 @@ uint32_t onnx_unary(struct onnx_node *node, uint32_t function, float alpha, floa
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_unary(node->graph, function, alpha, beta, in, &out), out);
+	return made(node, accel_graph_unary(node->graph, function, alpha, beta, in, &out), &out);
 }
 
 uint32_t onnx_linear(struct onnx_node *node, float alpha, float beta, uint32_t in)
@@ -65,7 +65,7 @@ uint32_t onnx_binary(struct onnx_node *node, uint32_t function, uint32_t in0, ui
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_binary(node->graph, function, in0, in1, &out), out);
+	return made(node, accel_graph_binary(node->graph, function, in0, in1, &out), &out);
 }
 
 uint32_t onnx_add(struct onnx_node *node, uint32_t in0, uint32_t in1)
@@ -94,7 +94,7 @@ uint32_t onnx_softmax(struct onnx_node *node, uint32_t axis, uint32_t in)
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_softmax(node->graph, axis, in, &out), out);
+	return made(node, accel_graph_softmax(node->graph, axis, in, &out), &out);
 }
 
 uint32_t onnx_matmul(struct onnx_node *node, uint32_t a, uint32_t b, uint32_t bias)
@@ -103,7 +103,7 @@ uint32_t onnx_matmul(struct onnx_node *node, uint32_t a, uint32_t b, uint32_t bi
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_matmul(node->graph, ACI_TCS_UNARY_IDENTITY, a, b, bias, &out), out);
+	return made(node, accel_graph_matmul(node->graph, ACI_TCS_UNARY_IDENTITY, a, b, bias, &out), &out);
 }
 
 uint32_t onnx_conv(struct onnx_node *node, const struct accel_window *window, uint32_t in, uint32_t weights,
@@ -114,7 +114,7 @@ uint32_t onnx_conv(struct onnx_node *node, const struct accel_window *window, ui
 	if (node->error)
 		return 0;
 	return made(node, accel_graph_conv(node->graph, ACI_TCS_UNARY_IDENTITY, window, in, weights, bias, &out),
-		    out);
+		    &out);
 }
 
 uint32_t onnx_pool(struct onnx_node *node, uint32_t opcode, const struct accel_window *window, uint32_t in)
@@ -123,7 +123,7 @@ uint32_t onnx_pool(struct onnx_node *node, uint32_t opcode, const struct accel_w
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_pool(node->graph, opcode, window, in, &out), out);
+	return made(node, accel_graph_pool(node->graph, opcode, window, in, &out), &out);
 }
 
 uint32_t onnx_convert(struct onnx_node *node, enum accel_type type, uint32_t in)
@@ -132,7 +132,7 @@ uint32_t onnx_convert(struct onnx_node *node, enum accel_type type, uint32_t in)
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_convert(node->graph, type, in, &out), out);
+	return made(node, accel_graph_convert(node->graph, type, in, &out), &out);
 }
 
 uint32_t onnx_reshape(struct onnx_node *node, uint32_t in, uint32_t rank, const uint64_t *dim)
@@ -141,7 +141,7 @@ uint32_t onnx_reshape(struct onnx_node *node, uint32_t in, uint32_t rank, const 
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_reshape(node->graph, in, rank, dim, &out), out);
+	return made(node, accel_graph_reshape(node->graph, in, rank, dim, &out), &out);
 }
 
 uint32_t onnx_transpose(struct onnx_node *node, uint32_t in, const uint32_t *permutation)
@@ -150,7 +150,7 @@ uint32_t onnx_transpose(struct onnx_node *node, uint32_t in, const uint32_t *per
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_transpose(node->graph, in, permutation, &out), out);
+	return made(node, accel_graph_transpose(node->graph, in, permutation, &out), &out);
 }
 
 uint32_t onnx_broadcast(struct onnx_node *node, uint32_t in, uint32_t rank, const uint64_t *dim)
@@ -159,7 +159,7 @@ uint32_t onnx_broadcast(struct onnx_node *node, uint32_t in, uint32_t rank, cons
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_broadcast(node->graph, in, rank, dim, &out), out);
+	return made(node, accel_graph_broadcast(node->graph, in, rank, dim, &out), &out);
 }
 
 uint32_t onnx_slice(struct onnx_node *node, uint32_t in, const uint64_t *begin, const uint64_t *dim,
@@ -169,7 +169,7 @@ uint32_t onnx_slice(struct onnx_node *node, uint32_t in, const uint64_t *begin, 
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_slice(node->graph, in, begin, dim, step, &out), out);
+	return made(node, accel_graph_slice(node->graph, in, begin, dim, step, &out), &out);
 }
 
 /* [begin, begin + length) of one axis; the caller has checked that it is inside. */
@@ -194,7 +194,7 @@ uint32_t onnx_concat(struct onnx_node *node, uint32_t axis, const uint32_t *in, 
 
 	if (node->error)
 		return 0;
-	return made(node, accel_graph_concat(node->graph, axis, in, count, &out), out);
+	return made(node, accel_graph_concat(node->graph, axis, in, count, &out), &out);
 }
 
 /* Product of the dimensions [begin, end); 1 if there are none. Cannot overflow: the tensor exists. */

@@ -65,7 +65,10 @@ static int input_dimension(struct onnx_import *import, const Onnx__ValueInfoProt
 			*size = dim->dim_value;
 			return 0;
 		}
-		/* Some exporters write 0 or -1 for what is not fixed. */
+		if (!dim->dim_value)
+			return error_set(-ENOTSUP, "input '%s' has no elements: dimension %u is 0", info->name,
+					 index);
+		/* Some exporters write -1 for what is not fixed. */
 		if (index)
 			return error_set(-EINVAL, "input '%s': dimension %u is %lld", info->name, index,
 					 (long long)dim->dim_value);

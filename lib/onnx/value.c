@@ -114,6 +114,8 @@ int onnx_value_tensor(struct onnx_import *import, struct onnx_value *value, uint
 
 	if (value->tensor == ACCEL_TENSOR_NONE) {
 		err = onnx_value_constant(import, value);
+		if (err == -ENOENT)
+			return error_set(-EINVAL, "'%s' has no value", value->name);
 		if (err)
 			return err;
 		constant = value->constant;
