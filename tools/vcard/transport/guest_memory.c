@@ -104,8 +104,9 @@ int guest_memory_unmap(struct guest_memory *memory, uint64_t iova, uint64_t byte
 			break;
 		munmap(range->host, range->bytes);
 	}
-	memmove(&memory->ranges[first], &memory->ranges[last],
-		(memory->count - last) * sizeof(*memory->ranges));
+	if (last > first)
+		memmove(&memory->ranges[first], &memory->ranges[last],
+			(memory->count - last) * sizeof(*memory->ranges));
 	memory->count -= last - first;
 	return 0;
 }
