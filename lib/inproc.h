@@ -95,6 +95,8 @@ struct inproc_card {
 	uint64_t notify_head;
 	struct inproc_dma events;
 	uint32_t event_head;
+	uint64_t service_deadline;	/* when to look for hung jobs */
+	uint64_t active_margin_ns;	/* active_ns of a record may be older by this */
 	pthread_t service;
 	bool service_running;
 };

@@ -133,6 +133,8 @@ static void queue_push(struct inproc_queue *queue, struct inproc_job *job)
 		queue->ring[(old_tail + i) & (queue->ring_entries - 1)] = job->descs[i];
 	queue->tail += job->desc_count;
 	job->end = queue->tail;
+	if (STAILQ_EMPTY(&queue->pushed))
+		inproc_service_watch(queue->card, queue->timeout_ns);
 	STAILQ_INSERT_TAIL(&queue->pushed, job, link);
 	shared_write64(&queue->user->tail, queue->tail);
 	queue_ring_doorbell(queue, old_tail);

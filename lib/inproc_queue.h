@@ -78,5 +78,7 @@ bool inproc_queue_update(struct inproc_queue *queue);
 void inproc_queue_end_all(struct inproc_queue *queue, uint32_t status, uint64_t index, uint64_t info);
 /** inproc_service_run() - look at rings and queues until nothing changes */
 void inproc_service_run(struct inproc_card *card);
+/** inproc_service_watch() - a job starts now that may use @timeout_ns of engine time */
+void inproc_service_watch(struct inproc_card *card, uint64_t timeout_ns);
 
 #endif

@@ -112,11 +112,14 @@ static void service_reset_queue(struct inproc_card *card, struct inproc_queue *q
 	inproc_queue_end_all(queue, ACI_STATUS_WATCHDOG, guilty, 0);
 }
 
-/* Return: when to look again, DEADLINE_NEVER if no job runs. */
-static uint64_t service_check_hangs(struct inproc_card *card)
+/*
+ * With queue_lock held. Sets when to look again. Without jobs a time that was
+ * set stays: the next job then need not wake the thread.
+ */
+static void service_check_hangs(struct inproc_card *card)
 {
-	uint64_t margin = inproc_reg32(card, ACI_REG_T_ACTIVE_MS) * NSEC_PER_MSEC;
-	uint64_t next = DEADLINE_NEVER, now = clock_now_ns();
+	uint64_t now = clock_now_ns();
+	uint64_t next = card->service_deadline > now ? card->service_deadline : DEADLINE_NEVER;
 
 	for (uint32_t i = 0; i < card->queues_max; i++) {
 		struct inproc_queue *queue = card->queues[i];
@@ -127,13 +130,27 @@ static uint64_t service_check_hangs(struct inproc_card *card)
 		if (!left) {
 			service_reset_queue(card, queue);
 			inproc_service_run(card);
-			return now;
+			next = now;
+			break;
 		}
 		/* The count in the record may be old by the margin. */
-		if (now + left + margin < next)
-			next = now + left + margin;
+		if (now + left + card->active_margin_ns < next)
+			next = now + left + card->active_margin_ns;
 	}
-	return next;
+	card->service_deadline = next;
+}
+
+void inproc_service_watch(struct inproc_card *card, uint64_t timeout_ns)
+{
+	uint64_t deadline = clock_now_ns() + timeout_ns + card->active_margin_ns;
+
+	if (deadline >= card->service_deadline)
+		return;
+	card->service_deadline = deadline;
+	pthread_mutex_lock(&card->irq_lock);
+	card->irqs++;
+	pthread_cond_broadcast(&card->irq_cond);
+	pthread_mutex_unlock(&card->irq_lock);
 }
 
 /* --- The thread -------------------------------------------------------------------------------------- */
@@ -172,7 +189,8 @@ static void *service_thread(void *argument)
 		pthread_mutex_lock(&card->queue_lock);
 		service_drain_events(card);
 		inproc_service_run(card);
-		again = service_check_hangs(card);
+		service_check_hangs(card);
+		again = card->service_deadline;
 		pthread_mutex_unlock(&card->queue_lock);
 	}
 }
@@ -182,6 +200,8 @@ int inproc_service_init(struct inproc_card *card)
 	uint64_t at;
 	int ret;
 
+	card->service_deadline = DEADLINE_NEVER;
+	card->active_margin_ns = inproc_reg32(card, ACI_REG_T_ACTIVE_MS) * NSEC_PER_MSEC;
 	/* Vector 0 also serves admin and events; queues get their own where there is one. */
 	card->notify_vector = card->vectors > 1 ? 1 : 0;
 	/* Twice the queues: completions that were seen without an entry leave one unread. */
