@@ -18,7 +18,7 @@
 
 /* Seconds that an event may take on bare metal, and how much slower an emulated machine is. */
 #define WAIT_S			10
-#define SLOW_DEFAULT		6
+#define SLOW_DEFAULT		3
 
 __u64 now_ns(void)
 {
