@@ -74,8 +74,9 @@ void fake_map(uint64_t va, uint64_t bytes, bool writable)
 		abort();
 	*r = (struct region){ .va = va, .bytes = bytes, .writable = writable };
 	if (fake.memory == FAKE_SCATTERED) {
-		uint32_t pages = (uint32_t)((va % SMALL_PAGE + bytes + SMALL_PAGE - 1) / SMALL_PAGE);
+		uint32_t pages;
 
+		pages = (uint32_t)((va % SMALL_PAGE + bytes + SMALL_PAGE - 1) / SMALL_PAGE);
 		scatter(r, pages);
 		size = (uint64_t)pages * SMALL_PAGE;
 	}

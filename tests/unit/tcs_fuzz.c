@@ -51,7 +51,8 @@ static void find_writable(void)
 	memset(writable, 0, sizeof(writable));
 	for (unsigned int i = 0; i < PROGRAM_OPS; i++) {
 		const uint16_t tensor = p.image.ops[i].out[0];
-		const uint16_t slot = tensor < PROGRAM_TENSORS ? p.image.tensors[tensor].slot : NONE;
+		const uint16_t slot = tensor < PROGRAM_TENSORS ?
+				      p.image.tensors[tensor].slot : NONE;
 
 		if (slot < PROGRAM_ARGS)
 			writable[slot] = true;

@@ -112,8 +112,9 @@ static float random_float(enum random_values values)
 {
 	static const float special[] = {
 		NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 1e-40f, -1e-40f, 0x1p-126f, 3e38f, -3e38f,
-		88.7f, 88.8f, -87.3f, -87.4f, -103.0f, 0.5f, 1.5f, 2.5f, -0.5f, -2.5f, 127.5f, -128.5f,
-		2147483648.0f, -2147483648.0f, 2147483520.0f, 9.2233720e18f, -9.3e18f, 255.9f, -0.9f,
+		88.7f, 88.8f, -87.3f, -87.4f, -103.0f, 0.5f, 1.5f, 2.5f, -0.5f, -2.5f, 127.5f,
+		-128.5f, 2147483648.0f, -2147483648.0f, 2147483520.0f, 9.2233720e18f, -9.3e18f, 255.9f,
+		-0.9f,
 	};
 	const float plain = (float)((double)(fake_random() >> 11) * 0x1p-53 * 8 - 4);
 
@@ -145,7 +146,8 @@ void random_fill(const struct program *p, uint16_t tensor, enum random_values va
 		if (t->type == ACI_TCS_TYPE_F32)
 			bits = float_bits(random_float(values));
 		else if (one_in(8))
-			bits = (uint64_t)((int64_t)fake_below(5) - 2) << (one_in(2) ? 0 : size * 8 - 1);
+			bits = (uint64_t)((int64_t)fake_below(5) - 2) <<
+			       (one_in(2) ? 0 : size * 8 - 1);
 		fake_write(arg->value + at, &bits, size);
 	}
 }

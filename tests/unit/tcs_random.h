@@ -10,7 +10,7 @@ enum random_values {
 	RANDOM_WILD,	/* f32: NaN, infinities, zeros, huge and tiny ones among them */
 };
 
-/** random_layout() - strided view in a buffer of its own: permuted, with gaps, reversed, repeated */
+/** random_layout() - strided view in a buffer of its own: permuted, gaps, reversed, repeated */
 uint16_t random_layout(struct program *p, uint8_t type, unsigned int rank, const uint64_t *shape,
 		       bool output);
 /** random_fill() - the whole buffer of a tensor, gaps included */
@@ -26,7 +26,7 @@ unsigned int random_shape(uint64_t *shape, unsigned int rank_min, uint64_t eleme
 unsigned int random_shrink(unsigned int rank, const uint64_t *shape, uint64_t *small);
 /** random_scalars() - alpha and beta where @function takes them */
 void random_scalars(struct program *p, struct aci_tcs_op *op, uint32_t function);
-/** random_window() - window over an image. Return: false if it does not fit; else @out has the size */
+/** random_window() - window over an image. @out: its outputs. Return: false if it does not fit */
 bool random_window(struct aci_tcs_window *w, const uint64_t *image, uint64_t *out);
 uint64_t window_outputs(uint64_t in, uint32_t kernel, uint32_t stride, uint32_t dilation,
 			uint32_t pad_begin, uint32_t pad_end);

@@ -362,10 +362,11 @@ static void expect_conv(const struct program *p, const struct aci_tcs_op *op,
 		x[1] = group * in[1].shape[1] + w[1];
 		for (w[2] = 0; w[2] < in[1].shape[2]; w[2]++)
 			for (w[3] = 0; w[3] < in[1].shape[3]; w[3]++) {
-				if (!window_index(&op->window, 0, index[2], w[2], in[0].shape[2], &x[2]) ||
-				    !window_index(&op->window, 1, index[3], w[3], in[0].shape[3], &x[3]))
-					continue;
-				add_product(&sum, input(p, &in[0], x), input(p, &in[1], w));
+				if (window_index(&op->window, 0, index[2], w[2], in[0].shape[2],
+						 &x[2]) &&
+				    window_index(&op->window, 1, index[3], w[3], in[0].shape[3],
+						 &x[3]))
+					add_product(&sum, input(p, &in[0], x), input(p, &in[1], w));
 			}
 	}
 	if (op->in[2] != ACI_TCS_NONE)
@@ -402,8 +403,9 @@ static void expect_pool(const struct program *p, const struct aci_tcs_op *op,
 	e->v.f = max;
 	if (avg) {
 		e->v.f = count ? sum / (double)count : 0;
-		e->bound = count ? (double)(window + 1) * (ULP / 2) * magnitude / (double)count + TINY :
-			   0;
+		if (count)
+			e->bound = (double)(window + 1) * (ULP / 2) * magnitude / (double)count +
+				   TINY;
 	}
 }
 
@@ -537,7 +539,8 @@ const char *reference_check(const struct program *p, unsigned int which, double 
 			*worst = error;
 		if (error > 1) {
 			snprintf(message, sizeof(message),
-				 "op %#x function %u types %u->%u element %llu: %.9g (%lld), expected %.9g (%lld), bound %.3g",
+				 "op %#x function %u types %u->%u element %llu: "
+				 "%.9g (%lld), expected %.9g (%lld), bound %.3g",
 				 op->opcode, op->function, in[0].type, out.type,
 				 (unsigned long long)n, got.f, (long long)got.i, e.v.f,
 				 (long long)e.v.i, e.bound);

@@ -353,7 +353,8 @@ static void test_identify(void **state)
 	assert_int_equal(set->version, ACI_TCS_VERSION_MAJOR << 16 | ACI_TCS_VERSION_MINOR);
 	assert_true(set->op_count >= 8 && set->op_count <= ACI_IDENTIFY_SET_OPS);
 	assert_true(set->tensors_max < ACI_TCS_NONE);
-	assert_true(set->program_bytes_max >= 64 + 160ull * set->tensors_max + 128ull * set->ops_max);
+	assert_true(set->program_bytes_max >=
+		    64 + 160ull * set->tensors_max + 128ull * set->ops_max);
 	for (uint32_t i = 0; i < set->op_count; i++) {
 		assert_int_equal(set->ops[i].reserved, 0);
 		assert_true(set->ops[i].types);

@@ -116,7 +116,7 @@ struct tcs_state {
 	struct engine_job *job;		/* of the current tcs_execute() call */
 	uint64_t fault_va;
 
-	uint8_t *program;		/* private copies; program and raw tensors go after the check */
+	uint8_t *program;		/* private copies; the program goes after the check */
 	uint32_t program_bytes;
 	struct aci_arg *args;
 	uint32_t arg_count;
@@ -137,7 +137,7 @@ struct tcs_state {
 };
 
 /* --- tcs_check.c, tcs_check_op.c --- */
-/** tcs_check_program() - decode @st->program into tensors and ops. Return: status, @info as error_info. */
+/** tcs_check_program() - decode @st->program into tensors and ops. @info: error_info */
 unsigned int tcs_check_program(struct tcs_state *st, uint64_t *info);
 /** tcs_check_tensor() - decode tensor @index unless that is done already. */
 unsigned int tcs_check_tensor(struct tcs_state *st, uint32_t index);
@@ -158,7 +158,7 @@ bool tcs_opcode_exists(uint16_t opcode);
 unsigned int tcs_type_bytes(uint8_t type);
 
 /* --- tcs.c --- */
-/** tcs_scratch() - at least @bytes of scratch memory, or NULL. Contents survive until the next call. */
+/** tcs_scratch() - at least @bytes of memory, or NULL. Contents last until the next call. */
 void *tcs_scratch(struct tcs_state *st, enum tcs_scratch which, size_t bytes);
 
 /* --- planning and running, one pair per kind of operation; plans cannot fail --- */

@@ -204,7 +204,8 @@ static void copy_dims(uint8_t *mem, uint8_t *local, const struct dim *dims, unsi
 
 	if (count > 2) {
 		for (uint64_t i = 0; i < dims[0].n; i++)
-			copy_dims(mem + (int64_t)i * dims[0].mem, local + (int64_t)i * dims[0].local,
+			copy_dims(mem + (int64_t)i * dims[0].mem,
+				  local + (int64_t)i * dims[0].local,
 				  dims + 1, count - 1, element_bytes, store);
 		return;
 	}
@@ -240,7 +241,8 @@ static unsigned int walk_run(struct tcs_state *st, struct walk *walk, uint64_t v
 					 store ? VM_ACCESS_WRITE : VM_ACCESS_READ, &access);
 		if (status != ACI_STATUS_SUCCESS)
 			return status;
-		copy_dims((uint8_t *)access.ptr + walk->below, to, dims, inner, element_bytes, store);
+		copy_dims((uint8_t *)access.ptr + walk->below, to, dims, inner, element_bytes,
+			  store);
 		status = tcs_window_close(st, &access);
 		if (status != ACI_STATUS_SUCCESS)
 			return status;

@@ -87,7 +87,7 @@ void tcs_split_plan(struct tcs_split *split, unsigned int rank, const uint64_t *
 		    uint64_t elements);
 void tcs_split_tile(const struct tcs_split *split, unsigned int rank, const uint64_t *shape,
 		    uint64_t tile, uint64_t *start, uint64_t *count);
-/** tcs_broadcast() - strides that make @t look like @shape: missing and 1-sized dimensions repeat */
+/** tcs_broadcast() - strides that make @t look like @shape: other dimensions repeat */
 void tcs_broadcast(const struct tcs_tensor *t, unsigned int rank, const uint64_t *shape,
 		   int64_t *stride);
 

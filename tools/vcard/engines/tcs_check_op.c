@@ -358,8 +358,9 @@ static bool elements_are_distinct(const struct tcs_tensor *t)
 		unsigned int next = ACI_TCS_RANK_MAX;
 
 		for (unsigned int i = 0; i < t->rank; i++)
-			if (!(done >> i & 1) && (next == ACI_TCS_RANK_MAX ||
-						 magnitude(t->stride[i]) < magnitude(t->stride[next])))
+			if (!(done >> i & 1) &&
+			    (next == ACI_TCS_RANK_MAX ||
+			     magnitude(t->stride[i]) < magnitude(t->stride[next])))
 				next = i;
 		done |= 1u << next;
 		if (t->shape[next] == 1)

@@ -39,8 +39,9 @@ bool tcs_gemm_i8(uint64_t m, uint64_t n, uint64_t k, const struct tcs_matrix *a,
 	if (!have_vnni())
 		return tcs_gemm_i8_portable(m, n, k, a, b, c);
 	return dnnl_gemm_s8s8s32(a->transposed ? 'T' : 'N', b->transposed ? 'T' : 'N', 'F',
-				 (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, 1.0f, a->ptr, a->ld, 0,
-				 b->ptr, b->ld, 0, 0.0f, c, (dnnl_dim_t)n, &zero) == dnnl_success;
+				 (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, 1.0f,
+				 a->ptr, a->ld, 0, b->ptr, b->ld, 0, 0.0f, c,
+				 (dnnl_dim_t)n, &zero) == dnnl_success;
 }
 
 /* Rows x cols from i8 to dense f32, not transposed. */

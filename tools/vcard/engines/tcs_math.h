@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** tcs_math_thread_init() - before anything of oneDNN on this thread; cheap. Return: false: no memory */
+/** tcs_math_thread_init() - before anything of oneDNN on this thread. Return: false: no memory */
 bool tcs_math_thread_init(void);
 
 bool tcs_unary_f32(uint32_t function, float alpha, float beta, float *dst, const float *src,

@@ -126,7 +126,8 @@ static unsigned int map_bias(struct tcs_state *st, const struct tcs_tensor *t, u
 	struct tcs_box box;
 	unsigned int status;
 
-	tcs_box_slice(&box, t->va, t->element_bytes, t->rank, t->stride, start + skip, count + skip);
+	tcs_box_slice(&box, t->va, t->element_bytes, t->rank, t->stride, start + skip,
+		      count + skip);
 	status = tcs_map_in(st, &box, TCS_SCRATCH_IN2, map);
 	*bias = (struct tcs_bias){ .ptr = map->ptr, .row = skip ? 0 : cols, .col = 1 };
 	return status;
@@ -155,7 +156,8 @@ unsigned int tcs_matmul_tile(struct tcs_state *st, const struct tcs_op *op, uint
 	if (status == ACI_STATUS_SUCCESS)
 		status = tcs_map_matrix(st, op->in[0]->va + batch_offset(p, 0, batch) +
 					tcs_step(row, p->in0_row), op->in[0]->element_bytes, rows,
-					p->k, p->in0_row, p->in0_col, TCS_SCRATCH_IN0, &maps[0], &a);
+					p->k, p->in0_row, p->in0_col, TCS_SCRATCH_IN0, &maps[0],
+					&a);
 	if (status == ACI_STATUS_SUCCESS && op->in[2])
 		status = map_bias(st, op->in[2], row, rows, col, cols, &maps[2], &bias);
 	if (status == ACI_STATUS_SUCCESS)

@@ -107,7 +107,8 @@ unsigned int tcs_pool_tile(struct tcs_state *st, const struct tcs_op *op, uint64
 	if (status != ACI_STATUS_SUCCESS)
 		return status;
 	tcs_box_slice(&box, out->va, out->element_bytes, 4, out->stride,
-		      (const uint64_t[]){ patch.image, patch.group, patch.first[0], patch.first[1] },
+		      (const uint64_t[]){ patch.image, patch.group, patch.first[0],
+					  patch.first[1] },
 		      (const uint64_t[]){ 1, 1, patch.count[0], patch.count[1] });
 	status = tcs_map_out(st, &box, TCS_SCRATCH_OUT, &map);
 	if (status != ACI_STATUS_SUCCESS)

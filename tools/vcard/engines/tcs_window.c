@@ -172,7 +172,8 @@ static unsigned int gather_row(struct tcs_state *st, const struct tcs_op *op,
 	struct tcs_box box;
 
 	for (unsigned int i = 0; i < 2; i++)
-		clip_outputs(&axis[i], tap[i], patch->first[i], patch->count[i], &begin[i], &end[i]);
+		clip_outputs(&axis[i], tap[i], patch->first[i], patch->count[i], &begin[i],
+			     &end[i]);
 	rows = end[0] - begin[0];
 	cols = end[1] - begin[1];
 	if (rows < patch->count[0] || cols < patch->count[1])

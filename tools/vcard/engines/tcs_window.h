@@ -21,10 +21,10 @@ struct tcs_patch {
 	uint64_t count[2];
 };
 
-/** tcs_window_fits() - do shapes match the window? Fills in the sizes of both axes and plan->patch. */
+/** tcs_window_fits() - do shapes match the window? Fills in plan->patch and the sizes of axes. */
 bool tcs_window_fits(struct tcs_window_plan *plan, const struct tcs_tensor *in,
 		     const struct tcs_tensor *out);
-/** tcs_window_tiles() - cut: @filter_tile filters, about @elements outputs of each. Return: tiles. */
+/** tcs_window_tiles() - cut: @filter_tile filters, @elements outputs of each. Return: tiles. */
 uint64_t tcs_window_tiles(struct tcs_window_plan *plan, uint64_t images, uint64_t filter_tile,
 			  uint64_t elements);
 void tcs_window_patch(const struct tcs_window_plan *plan, uint64_t images, uint64_t tile,
