@@ -325,7 +325,7 @@ static struct pci_driver aci_pci_driver = {
 	.probe = aci_probe,
 	.remove = aci_remove,
 	.shutdown = aci_shutdown,
-	.driver.dev_groups = aci_sysfs_groups,
+	.dev_groups = aci_sysfs_groups,
 };
 
 static int __init aci_init(void)

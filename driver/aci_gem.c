@@ -5,6 +5,7 @@
 
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
+#include <linux/mm.h>
 #include <drm/drm_gem.h>
 #include <drm/aci_accel.h>
 
@@ -159,6 +160,9 @@ struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool writ
 	struct drm_gem_shmem_object *shmem;
 	struct aci_bo *bo;
 
+	/* It could never be bound; and ENOSPC is for card memory. */
+	if (bytes >> PAGE_SHIFT > totalram_pages())
+		return ERR_PTR(-ENOMEM);
 	shmem = drm_gem_shmem_create(&adev->drm, bytes);
 	if (IS_ERR(shmem))
 		return ERR_CAST(shmem);

@@ -12,12 +12,10 @@
 #include "aci_queue.h"
 
 /*
- * Entries for each queue. One would do if a queue were armed anew only by the
- * handler that read its entry; but completions are also seen on other paths,
- * and then the entry of the old value may still arrive. A ring that overflows
- * nevertheless delays a completion until the queue's timer looks at it.
+ * Entries for each queue: the card posts one and no other before it was taken.
+ * One more may be left of a deleted queue with the same id.
  */
-#define ACI_NOTIFY_PER_QUEUE	4
+#define ACI_NOTIFY_PER_QUEUE	2
 
 /**
  * aci_irq_queue_vector() - the vector that serves a queue
@@ -64,7 +62,7 @@ static void aci_notify_drain(struct aci_notify *notify)
 	while (budget-- && (id = aci_notify_pop(notify)) >= 0) {
 		queue = id < adev->caps.queues ? rcu_dereference(adev->queue_by_id[id]) : NULL;
 		if (queue)
-			aci_job_process(queue);
+			aci_job_process(queue, true);
 	}
 	rcu_read_unlock();
 }

@@ -26,8 +26,11 @@ static struct kmem_cache *aci_job_cache;
  */
 int aci_job_cache_init(void)
 {
-	aci_job_cache = kmem_cache_create("aci_job", sizeof(struct aci_job), 0,
-					  SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU, NULL);
+	aci_job_cache = kmem_cache_create_usercopy("aci_job", sizeof(struct aci_job), 0,
+						   SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU,
+						   offsetof(struct aci_job, inline_desc),
+						   sizeof_field(struct aci_job, inline_desc),
+						   NULL);
 	return aci_job_cache ? 0 : -ENOMEM;
 }
 
@@ -349,7 +352,7 @@ static bool aci_job_collect_locked(struct aci_queue *queue, struct list_head *do
 
 /*
  * Collect, and have the card tell when the next job completes. Arms at most
- * twice, so that entries in the notification ring are bounded.
+ * twice, so that a fast card cannot keep us here.
  */
 static bool aci_job_collect_and_arm_locked(struct aci_queue *queue, struct list_head *done)
 {
@@ -396,13 +399,24 @@ static void aci_job_retire(struct list_head *jobs)
 	}
 }
 
+/* The card posts the next entry of the queue only after this. */
+static void aci_job_take_entry_locked(struct aci_queue *queue)
+{
+	struct aci_queue_record *record = queue->record;
+
+	WRITE_ONCE(record->notify_taken, cpu_to_le64(le64_to_cpu(record->notify_taken) + 1));
+	/* Store notify_taken, then load completed; the card does the reverse. */
+	mb();
+}
+
 /**
  * aci_job_process() - end completed jobs, push waiting ones
  * @queue: queue
+ * @took_entry: an entry of the queue was taken from its notification ring
  *
  * Interrupt handler or process context.
  */
-void aci_job_process(struct aci_queue *queue)
+void aci_job_process(struct aci_queue *queue, bool took_entry)
 {
 	struct aci_fence_ctx *ctx = queue->fence_ctx;
 	bool waiting = false;
@@ -412,6 +426,8 @@ void aci_job_process(struct aci_queue *queue)
 	/* Both locks at once, so that fences are signalled in order. */
 	spin_lock_irqsave(&ctx->lock, flags);
 	spin_lock(&queue->lock);
+	if (took_entry && queue->state != ACI_QUEUE_DEAD)
+		aci_job_take_entry_locked(queue);
 	if (queue->state == ACI_QUEUE_LIVE) {
 		if (unlikely(!aci_job_collect_and_arm_locked(queue, &done)))
 			queue_work(queue->adev->wq, &queue->recover_work);
@@ -515,5 +531,5 @@ void aci_job_resume(struct aci_queue *queue)
 		aci_job_arm_timer_locked(queue);
 	spin_unlock_irq(&queue->lock);
 	/* Arms, finds what completed meanwhile, pushes what waits. */
-	aci_job_process(queue);
+	aci_job_process(queue, false);
 }

@@ -109,7 +109,7 @@ void aci_job_tell_card_locked(struct aci_queue *queue);
 void aci_job_push_ready(struct aci_queue *queue);
 void aci_job_push_work(struct work_struct *work);
 
-void aci_job_process(struct aci_queue *queue);
+void aci_job_process(struct aci_queue *queue, bool took_entry);
 void aci_job_settle(struct aci_queue *queue);
 void aci_job_cancel_all(struct aci_queue *queue, int error);
 void aci_job_fail_until(struct aci_queue *queue, u64 index, int error);

@@ -237,7 +237,7 @@ void aci_recovery_timeout_work(struct work_struct *work)
 	struct aci_device *adev = queue->adev;
 	s64 left;
 
-	aci_job_process(queue);
+	aci_job_process(queue, false);
 	left = aci_recovery_time_left(queue);
 	if (left < 0)
 		return;
@@ -259,7 +259,7 @@ void aci_recovery_check_id(struct aci_device *adev, u16 queue_id)
 	rcu_read_lock();
 	queue = queue_id < adev->caps.queues ? rcu_dereference(adev->queue_by_id[queue_id]) : NULL;
 	if (queue)
-		aci_job_process(queue);
+		aci_job_process(queue, false);
 	rcu_read_unlock();
 }
 
@@ -273,6 +273,6 @@ void aci_recovery_scan(struct aci_device *adev)
 
 	mutex_lock(&adev->object_lock);
 	list_for_each_entry(queue, &adev->queues, node)
-		aci_job_process(queue);
+		aci_job_process(queue, false);
 	mutex_unlock(&adev->object_lock);
 }

@@ -124,7 +124,7 @@ static u32 aci_submit_group(struct aci_queue *queue, struct aci_job **jobs, u32 
 	queued = aci_submit_queue(queue, jobs, count, error);
 	if (*error == -EAGAIN) {
 		/* Make room of what the interrupt has not handled yet. */
-		aci_job_process(queue);
+		aci_job_process(queue, false);
 		queued += aci_submit_queue(queue, jobs + queued, count - queued, error);
 	}
 	for (i = 0; i < queued; i++)
