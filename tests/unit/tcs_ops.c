@@ -4,6 +4,7 @@
  * random shapes, strides, broadcasts, paddings, kinds of memory.
  */
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <cmocka.h>
 
 #include "../../tools/vcard/engines/tcs_gemm.h"
+#include "../../tools/vcard/engines/tcs_math.h"
 #include "tcs_random.h"
 #include "tcs_reference.h"
 
@@ -343,6 +345,36 @@ static void test_gemm_i8_portable(void **state)
 	}
 }
 
+static void *thread_work(void *data)
+{
+	static float a[64 * 64];
+	const struct tcs_matrix m = { a, 64, false };
+	float *out = data;
+
+	if (!tcs_math_thread_init() || !tcs_gemm_f32(64, 64, 64, &m, &m, out) ||
+	    !tcs_unary_f32(ACI_TCS_UNARY_EXP, 0, 0, out, out, 64 * 64))
+		return NULL;
+	return data;
+}
+
+/* Engines are threads: each has its own oneDNN context, which goes with it. */
+static void test_threads(void **state)
+{
+	static float out[4][64 * 64];
+	pthread_t threads[4];
+
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, thread_work, out[i]), 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		void *result;
+
+		pthread_join(threads[i], &result);
+		assert_ptr_equal(result, out[i]);
+		assert_memory_equal(out[i], out[0], sizeof(out[0]));
+		assert_true(out[i][4095] == 1);
+	}
+}
+
 /* proves: ACI-560 */
 static void test_nan_in_products(void **state)
 {
@@ -373,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_conv_large),
 		cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_gemm_i8_portable),
+		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_nan_in_products),
 	};
 
