@@ -71,7 +71,6 @@ static int check_field(struct reader *reader, const struct message *message, uin
 	struct message inner = { .parent = message, .depth = message->depth + 1 };
 	struct reader part = *reader;
 	uint64_t length;
-	int err;
 
 	if (!read_varint(reader, &length))
 		return refuse(reader, message, "length is cut off or too long");
@@ -86,23 +85,23 @@ static int check_field(struct reader *reader, const struct message *message, uin
 		return refuse(reader, message, "messages are nested too deeply");
 	inner.name = field->name;
 	inner.type = field->descriptor;
-	err = check_message(&part, &inner);
-	return err;
+	return check_message(&part, &inner);
 }
 
 static int check_message(struct reader *reader, const struct message *message)
 {
 	while (reader->at < reader->end) {
+		const struct reader field = *reader;	/* errors name where it starts */
 		uint64_t tag, value;
 		size_t skip = 0;
 		int err;
 
 		if (!read_varint(reader, &tag) || tag >> 3 == 0 || tag >> 3 > 0x1fffffff)
-			return refuse(reader, message, "no valid field tag");
+			return refuse(&field, message, "no valid field tag");
 		switch (tag & 7) {
 		case 0:
 			if (!read_varint(reader, &value))
-				return refuse(reader, message, "number is cut off or too long");
+				return refuse(&field, message, "number is cut off or too long");
 			break;
 		case 1:
 			skip = 8;
@@ -116,10 +115,10 @@ static int check_message(struct reader *reader, const struct message *message)
 			skip = 4;
 			break;
 		default:
-			return refuse(reader, message, "unknown wire type");
+			return refuse(&field, message, "unknown wire type");
 		}
 		if (skip > (size_t)(reader->end - reader->at))
-			return refuse(reader, message, "field is cut off");
+			return refuse(&field, message, "field is cut off");
 		reader->at += skip;
 	}
 	return 0;

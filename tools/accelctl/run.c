@@ -184,12 +184,12 @@ static int execute(struct run *run, uint64_t batch, uint64_t timeout_ms)
 	if (status)
 		return status;
 	status = run_open_outputs(run);
-	if (!status) {
+	if (!status)
 		status = run_jobs(run);
-		closed = run_close_outputs(run);
-		status = status ? status : closed;
-	}
-	return status ? status : check_macs(run);
+	if (!status)
+		status = check_macs(run);
+	closed = run_close_outputs(run, !status);
+	return status ? status : closed;
 }
 
 static void destroy(struct run *run)

@@ -15,6 +15,7 @@ struct run_tensor {
 	const char *file;		/* NULL: an output that is not kept */
 	struct npy_array array;		/* inputs */
 	struct npy_writer writer;	/* outputs with a file */
+	bool open;			/* the writer is */
 	void *slice;			/* elements of one job */
 	bool batched;			/* its first dimension is the model's batch */
 };
@@ -53,7 +54,7 @@ int run_match(struct run *run);
 int run_open_outputs(struct run *run);
 void run_load_slice(struct run *run, uint64_t slice);
 int run_store_slice(struct run *run, uint64_t slice);
-int run_close_outputs(struct run *run);
+int run_close_outputs(struct run *run, bool keep);
 void run_free_data(struct run *run);
 
 /* run_report.c */

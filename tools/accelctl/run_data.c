@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "run.h"
 
@@ -166,6 +167,7 @@ int run_open_outputs(struct run *run)
 		if (npy_write_start(&output->writer, output->file, output->info.type, output->info.rank, shape))
 			return report_failure(run->arguments, STATUS_FILE, "output '%s' cannot be written",
 					      output->info.name);
+		output->open = true;
 	}
 	for (uint32_t i = 0; i < run->input_count; i++) {
 		struct run_tensor *input = &run->inputs[i];
@@ -224,16 +226,22 @@ int run_store_slice(struct run *run, uint64_t slice)
 	return STATUS_OK;
 }
 
-int run_close_outputs(struct run *run)
+/* After a failure nothing is left that looks like a result. */
+int run_close_outputs(struct run *run, bool keep)
 {
 	int status = STATUS_OK;
 
 	for (uint32_t i = 0; i < run->output_count; i++) {
 		struct run_tensor *output = &run->outputs[i];
 
-		if (output->file && npy_write_finish(&output->writer))
+		if (!output->open)
+			continue;
+		output->open = false;
+		if (npy_write_finish(&output->writer) && keep)
 			status = report_failure(run->arguments, STATUS_FILE, "output '%s' cannot be written",
 						output->info.name);
+		if (!keep)
+			unlink(output->file);
 	}
 	return status;
 }

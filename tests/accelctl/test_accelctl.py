@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""accelctl as its users see it, on the in-process card. KTAP.
+
+usage: test_accelctl.py ACCELCTL
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+import schema
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CARD = ["--device", "inproc"]
+
+
+class Tool:
+    def __init__(self, path, folder):
+        self.path = path
+        self.folder = folder
+
+    def run(self, *args, env=None, status=0):
+        """Output and messages; the exit status must be the expected one."""
+        result = subprocess.run([self.path, *args], capture_output=True, text=True, cwd=self.folder, timeout=300,
+                                env={**os.environ, **(env or {})})
+        assert result.returncode == status, \
+            f"exit status {result.returncode}, expected {status}: {result.stderr.strip()[-300:]}"
+        return result.stdout, result.stderr
+
+    def json(self, *args, **kwargs):
+        document = json.loads(self.run(*args, "--json", **kwargs)[0])
+        with open(f"{TOP}/Documentation/accelctl-json/{args[0]}.schema.json") as file:
+            problems = schema.check(json.load(file), document)
+        assert not problems, problems
+        return document
+
+    def file(self, name):
+        return os.path.join(self.folder, name)
+
+    def refuses(self, *args, status, words):
+        """The message must say what is wrong."""
+        messages = self.run(*args, status=status)[1]
+        for word in words:
+            assert word in messages, f"'{word}' is not in: {messages}"
+
+
+def save_model(path, nodes, inputs, outputs, initializers=(), opset=17):
+    graph = helper.make_graph(nodes, "g", inputs, outputs, initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    with open(path, "wb") as file:      # onnx.save() looks after external data itself
+        file.write(model.SerializeToString())
+
+
+def value(name, shape, kind=TensorProto.FLOAT):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def make_files(tool):
+    weight = (numpy.arange(12, dtype=numpy.float32) / 7 - 1).reshape(4, 3)
+    save_model(tool.file("m.onnx"),
+               [helper.make_node("MatMul", ["x", "w"], ["y"], name="product")],
+               [value("x", ["n", 4])], [value("y", ["n", 3])], [numpy_helper.from_array(weight, "w")])
+    save_model(tool.file("two.onnx"), [helper.make_node("Add", ["a", "b"], ["c"])],
+               [value("a", ["n", 2]), value("b", ["n", 2])], [value("c", ["n", 2])])
+    x = numpy.linspace(-1, 1, 28, dtype=numpy.float32).reshape(7, 4)
+    numpy.save(tool.file("x.npy"), x)
+    return weight, x
+
+
+def test_help(tool):
+    assert "list" in tool.run("--help")[0]
+    for command in ("list", "info", "run", "diag", "operators"):
+        assert f"accelctl {command}" in tool.run(command, "--help")[0]
+    assert tool.run("--version")[0].startswith("accelctl ")
+
+
+def test_completion(tool):
+    text = tool.run("--completion", "bash")[0]
+    subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+    script = text + '\nCOMP_WORDS=(accelctl run --ba) COMP_CWORD=2; _accelctl; echo "${COMPREPLY[@]}"'
+    assert subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout.split() == ["--batch"]
+
+
+def test_usage(tool):
+    for args in ([], ["nothing"], ["list", "x"], ["list", "--nothing"], ["run"], ["run", "a", "b"],
+                 ["run", "m.onnx", "--batch"], ["run", "m.onnx", "--batch", "0"], ["run", "m.onnx", "--batch", "-1"],
+                 ["run", "m.onnx", "--batch", "99999999999999999999"], ["run", "m.onnx", "--repeat", "1x"],
+                 ["run", "m.onnx", "--json=1"], ["diag", "-l", "2"], ["diag", "--max-bytes", "K"],
+                 ["--completion", "tcsh"], ["info", "a", "b"], ["run", "m.onnx"] + ["--json"] * 65):
+        tool.run(*args, status=2)
+
+
+def test_no_device(tool):
+    tool.run("info", "0000:ff:1f.7", status=3)
+    tool.run("run", "m.onnx", "--device", "0000:ff:1f.7", status=3)
+    document = tool.json("diag", "--device", "serial:none", status=3)
+    assert document["error"]["code"] == "no-device"
+
+
+def test_full_output(tool):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([tool.path, "operators"], stdout=full, stderr=subprocess.PIPE)
+    assert result.returncode == 1
+
+
+def fake_sysfs(tool):
+    """One card, as the driver shows it, with a downtrained link."""
+    root = tool.file("sys")
+    device = f"{root}/devices/0000:01:00.0"
+    files = {
+        "vendor": "0x1af4", "device": "0x10f0", "class": "0x120000", "current_link_speed": "8.0 GT/s PCIe",
+        "current_link_width": "4", "max_link_speed": "16.0 GT/s PCIe", "max_link_width": "8", "numa_node": "-1",
+        "power_state": "D0", "aer_dev_correctable": "RxErr 2\nTOTAL_ERR_COR 5", "irq": "11",
+        "resource": "\n".join(["0x0 0x0 0x0"] * 13),
+        "aci/telemetry": "age_ms 12\ntemperature_mc 41000\nthrottle none", "hwmon/hwmon3/temp1_input": "41000",
+    }
+    for name, text in files.items():
+        os.makedirs(os.path.dirname(f"{device}/{name}"), exist_ok=True)
+        with open(f"{device}/{name}", "w") as file:
+            file.write(text + "\n")
+    with open(f"{device}/config", "wb") as file:
+        file.write(bytes(64))
+    os.makedirs(f"{root}/bus/pci/devices")
+    os.symlink("../../../devices/0000:01:00.0", f"{root}/bus/pci/devices/0000:01:00.0")
+    os.makedirs(f"{root}/bus/pci/drivers/aci")
+    os.symlink("../../bus/pci/drivers/aci", f"{device}/driver")
+    os.symlink("../../bus/pci", f"{device}/subsystem")
+    os.makedirs(f"{root}/class/accel")
+    os.makedirs(f"{device}/accel/accel0")
+    with open(f"{device}/accel/accel0/uevent", "w") as file:
+        file.write("MAJOR=261\nMINOR=0\nDEVNAME=accel/accel0\nDEVTYPE=accel_minor\n")
+    with open(f"{device}/accel/accel0/dev", "w") as file:
+        file.write("261:0\n")
+    os.symlink("../../../0000:01:00.0", f"{device}/accel/accel0/device")
+    os.symlink("../../devices/0000:01:00.0/accel/accel0", f"{root}/class/accel/accel0")
+    return {"ACCEL_SYSFS_ROOT": root}
+
+
+def test_info(tool):
+    env = fake_sysfs(tool)
+    devices = tool.json("list", env=env)["devices"]
+    assert [d["name"] for d in devices] == ["0000:01:00.0"], devices
+    card = tool.json("info", "0000:01:00.0", env=env)["devices"][0]
+    pci = card["pci"]
+    assert pci["vendor_id"] == "1af4" and pci["link"] == {"gts": 8, "width": 4}, pci
+    assert pci["link_downtrained"] is True and pci["aer_correctable"] == 5 and "numa_node" not in pci, pci
+    assert card["telemetry"] == {"age_ms": 12, "temperature_mc": 41000, "throttle": "none"}, card
+    assert card["hwmon"] == {"temp1_input": 41000}, card
+    assert "downtrained" in tool.run("info", env=env)[0]
+
+
+def test_no_cards(tool):
+    os.makedirs(tool.file("empty/class/accel"))
+    env = {"ACCEL_SYSFS_ROOT": tool.file("empty")}
+    assert tool.json("list", env=env)["devices"] == []
+    tool.run("info", env=env, status=3)
+
+
+def test_operators(tool):
+    names = [row["name"] for row in tool.json("operators")["operators"]]
+    assert "Conv" in names and "Gemm" in names
+
+
+def test_run(tool):
+    weight, x = make_files(tool)
+    for batch, jobs in ((1, 7), (2, 4), (7, 1), (64, 1)):
+        document = tool.json("run", "m.onnx", "--input", "x.npy", "--output", "y.npy", "--batch", str(batch), *CARD)
+        y = numpy.load(tool.file("y.npy"))
+        assert y.shape == (7, 3) and numpy.allclose(y, x @ weight, rtol=1e-5, atol=1e-6), batch
+        assert document["jobs"] == document["card"]["jobs"] == jobs, document
+        assert document["card"]["macs"] == jobs * batch * 12 == jobs * document["model"]["macs"], document
+
+
+def test_run_names(tool):
+    a = numpy.ones((3, 2), numpy.float32)
+    numpy.save(tool.file("a.npy"), a)
+    numpy.save(tool.file("b.npy"), a * 2)
+    tool.run("run", "two.onnx", "-i", "b=b.npy", "-i", "a=a.npy", "-o", "c=c.npy", *CARD)
+    assert (numpy.load(tool.file("c.npy")) == 3).all()
+    tool.refuses("run", "two.onnx", "-i", "a.npy", *CARD, status=2, words=["2 inputs"])
+    tool.refuses("run", "two.onnx", "-i", "a=a.npy", *CARD, status=2, words=["'b'", "missing"])
+    tool.refuses("run", "two.onnx", "-i", "z=a.npy", *CARD, status=2, words=["'z'"])
+    tool.refuses("run", "two.onnx", "-i", "a=a.npy", "-i", "a=b.npy", *CARD, status=2, words=["twice"])
+    tool.refuses("run", "two.onnx", "-i", "a=a.npy", "-i", "b=x.npy", *CARD, status=5,
+                 words=["'b'", "float32 [1, 2]", "float32 [7, 4]"])
+
+
+def test_run_wrong_data(tool):
+    _, x = make_files(tool)
+    numpy.save(tool.file("f8.npy"), x.astype(numpy.float64))
+    numpy.save(tool.file("i8.npy"), x.astype(numpy.int8))
+    numpy.save(tool.file("wide.npy"), numpy.zeros((7, 5), numpy.float32))
+    numpy.save(tool.file("fortran.npy"), numpy.asfortranarray(x))
+    for name, words in (("f8", ["'<f8'"]), ("i8", ["'x'", "float32", "int8"]), ("fortran", ["Fortran"]),
+                        ("wide", ["'x'", "float32 [1, 4]", "float32 [7, 5]"]), ("none", ["none.npy"])):
+        tool.refuses("run", "m.onnx", "-i", f"{name}.npy", "-o", "never.npy", *CARD, status=5, words=words)
+        assert not os.path.exists(tool.file("never.npy")), "a failed run left an output"
+    tool.refuses("run", "m.onnx", "-i", "x.npy", "-o", "no/folder.npy", *CARD, status=5, words=["'y'"])
+
+
+def test_npy_headers(tool):
+    make_files(tool)
+    good = open(tool.file("x.npy"), "rb").read()
+
+    def refuses(data, words=()):
+        with open(tool.file("bad.npy"), "wb") as file:
+            file.write(data)
+        tool.refuses("run", "m.onnx", "-i", "bad.npy", *CARD, status=5, words=["bad.npy", *words])
+
+    def header(text, version=1):
+        length = len(text).to_bytes(2 if version == 1 else 4, "little")
+        return b"\x93NUMPY" + bytes([version, 0]) + length + text.encode() + good[-112:]
+
+    for size in (0, 5, 9, 10, 60, len(good) - 1):
+        refuses(good[:size])
+    refuses(good + b"x", ["goes on"])
+    refuses(header("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296, 16), }"), ["overflow"])
+    refuses(header("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999, 4), }"))
+    refuses(header("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 4), }"), ["cut off"])
+    refuses(header("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1), }"))
+    refuses(header("{'descr': '<f4', 'fortran_order': False, 'shape': (-7, 4), }"))
+    refuses(header("{'descr': '<f4', 'shape': (7, 4), }"), ["missing"])
+    refuses(header("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (7, 4), }"))
+    refuses(header("{" + "'descr': '<f4', " * 3), ["broken header"])
+    refuses(b"\x93NUMPY\x04\x00" + good[8:], ["version"])
+    refuses(b"\x93NUMPY\x02\x00\xff\xff\xff\xff", ["too long"])
+    for version in (1, 2, 3):
+        with open(tool.file("ok.npy"), "wb") as file:
+            file.write(header("{'shape': (7,4), \"fortran_order\":False,'descr':'<f4'}", version))
+        tool.run("run", "m.onnx", "-i", "ok.npy", *CARD)
+
+
+def test_npy_types(tool):
+    kinds = {"float32": TensorProto.FLOAT, "int8": TensorProto.INT8, "uint8": TensorProto.UINT8,
+             "int32": TensorProto.INT32, "int64": TensorProto.INT64, "bool": TensorProto.BOOL}
+    for name, kind in kinds.items():
+        save_model(tool.file("t.onnx"), [helper.make_node("Transpose", ["x"], ["y"])],
+                   [value("x", [2, 3], kind)], [value("y", [3, 2], kind)])
+        x = numpy.array([[0, 1, 2], [3, 100, 5]]).astype(name)
+        numpy.save(tool.file("t.npy"), x)
+        tool.run("run", "t.onnx", "-i", "t.npy", "-o", "u.npy", *CARD)
+        y = numpy.load(tool.file("u.npy"))
+        assert y.dtype == x.dtype and (y == x.T).all(), name
+
+
+def refuse_model(tool, words, nodes, inputs=None, outputs=None, initializers=(), opset=17):
+    save_model(tool.file("bad.onnx"), nodes, inputs or [value("x", ["n", 4])], outputs or [value("y", None)],
+               initializers, opset)
+    tool.refuses("run", "bad.onnx", "-i", "x.npy", *CARD, status=5, words=["bad.onnx", *words])
+
+
+def test_onnx_errors(tool):
+    make_files(tool)
+    node = helper.make_node
+    refuse_model(tool, ["node 0 'n1' (Unheard)", "not supported"], [node("Unheard", ["x"], ["y"], name="n1")])
+    refuse_model(tool, ["domain 'my.own'"], [node("Relu", ["x"], ["y"], domain="my.own")])
+    refuse_model(tool, ["opset 23"], [node("Relu", ["x"], ["y"])], opset=23)
+    refuse_model(tool, ["(Gelu)", "opset 17"], [node("Gelu", ["x"], ["y"])])
+    refuse_model(tool, ["'b'", "made by node 1", "not sorted"],
+                 [node("Relu", ["b"], ["y"]), node("Relu", ["x"], ["b"])])
+    refuse_model(tool, ["'y'", "not sorted"], [node("Add", ["x", "y"], ["y"])])
+    refuse_model(tool, ["'q' is defined nowhere"], [node("Relu", ["q"], ["y"])])
+    refuse_model(tool, ["output 0 'x'", "name of another"], [node("Relu", ["x"], ["x"])])
+    refuse_model(tool, ["'y' is defined nowhere"], [node("Relu", ["x"], ["z"])])
+    refuse_model(tool, ["attribute 'strange'"], [node("Relu", ["x"], ["y"], strange=1)])
+    refuse_model(tool, ["(Softmax)", "axis 9"], [node("Softmax", ["x"], ["y"], axis=9)])
+    refuse_model(tool, ["dimension 1 ('m')"], [node("Relu", ["x"], ["y"])], [value("x", ["n", "m"])])
+    refuse_model(tool, ["float16"], [node("Relu", ["x"], ["y"])], [value("x", ["n", 4], TensorProto.FLOAT16)])
+    refuse_model(tool, ["overflows"], [node("Relu", ["x"], ["y"])], [value("x", [2 ** 40, 2 ** 40])])
+    weight = numpy_helper.from_array(numpy.zeros((4, 3), numpy.float32), "w")
+    matmul = [node("MatMul", ["x", "w"], ["y"])]
+    for change, words in ((lambda t: t.dims.__setitem__(0, 5), ["'w'", "48 bytes", "need 60"]),
+                          (lambda t: t.dims.__setitem__(0, -1), ["'w'", "dims[0] is -1"]),
+                          (lambda t: t.dims.extend([2 ** 62] * 3), ["overflows"]),
+                          (lambda t: t.dims.extend([1] * 9), ["11 dimensions"]),
+                          (lambda t: setattr(t, "data_location", TensorProto.EXTERNAL), ["external data"])):
+        tensor = TensorProto.FromString(weight.SerializeToString())
+        change(tensor)
+        refuse_model(tool, words, matmul, initializers=[tensor])
+
+
+def test_onnx_bytes(tool):
+    """Truncated, nested too deeply, not a model at all: the place is named."""
+    make_files(tool)
+    good = open(tool.file("m.onnx"), "rb").read()
+
+    def length(data):
+        result = b""
+        count = len(data)
+        while count >= 128:
+            result += bytes([count & 127 | 128])
+            count >>= 7
+        return result + bytes([count])
+
+    nested = b""
+    for _ in range(3000):   # a graph in an attribute of a node of a graph ...
+        attribute = b"\x32" + length(nested) + nested
+        node = b"\x2a" + length(attribute) + attribute
+        nested = b"\x0a" + length(node) + node
+    for data, words in ((good[:-3], ["byte"]), (b"", ["empty"]), (b"\xff" * 20, ["byte 0"]),
+                        (b"\x3a" + length(nested) + nested, ["nested too deeply"])):
+        with open(tool.file("bad.onnx"), "wb") as file:
+            file.write(data)
+        tool.refuses("run", "bad.onnx", "-i", "x.npy", *CARD, status=5, words=["bad.onnx", *words])
+    tool.refuses("run", ".", "-i", "x.npy", *CARD, status=5, words=["regular"])
+
+
+def test_diag(tool):
+    document = tool.json("diag", "-l", "1", "--max-bytes", "1M", *CARD)
+    assert document["result"] == "pass" and document["failed"] == 0, document
+    assert len(document["tests"]) == document["passed"] + document["skipped"]
+
+
+def main():
+    path = os.path.abspath(sys.argv[1])
+    tests = [(n, f) for n, f in globals().items() if n.startswith("test_")]
+    failed = 0
+    print(f"KTAP version 1\n1..{len(tests)}")
+    for number, (name, function) in enumerate(tests, 1):
+        with tempfile.TemporaryDirectory() as folder:
+            tool = Tool(path, folder)
+            make_files(tool)
+            try:
+                function(tool)
+                print(f"ok {number} {name}")
+            except Exception as error:  # each test's failure is a result, whatever it is
+                failed += 1
+                print(f"not ok {number} {name}\n# {type(error).__name__}: {str(error)[:600]!r}")
+        sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
