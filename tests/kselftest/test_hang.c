@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A job that hangs (the virtual card's "hang next") costs its own queue a job,
- * and nobody else anything.
+ * and nobody else anything. Nor is it a matter for the kernel's log: any user
+ * can do it at any rate.
  */
 #include <signal.h>
 
@@ -9,9 +10,6 @@
 
 #define TIMEOUT_MS	300
 #define LONG_MS		600000
-
-/* What the driver says about a hung job, at warning level, once for each. */
-#define HANG_MESSAGE	"^aci [0-9a-f:.]+: .*(timed out|timeout|hung).*$"
 
 FIXTURE(hang) {
 	struct aci_ctx ctx;
@@ -57,10 +55,8 @@ TEST_F(hang, job_times_out_and_says_why)
 	struct drm_aci_query_queue state;
 	__u32 out;
 
-	expect_begin("hang.job_times_out", 1, HANG_MESSAGE);
 	ASSERT_OK(submit_hung(&self->ctx, &out));
 	EXPECT_EQ(-ETIMEDOUT, aci_sync_result(self->ctx.fd, out, 0));
-	expect_end("hang.job_times_out");
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &state,
 			    sizeof(state)));
 	EXPECT_TRUE(state.flags & DRM_ACI_QUEUE_GUILTY);
@@ -76,10 +72,8 @@ TEST_F(hang, queue_is_usable_afterwards)
 	struct drm_aci_query_queue state;
 	__u32 out;
 
-	expect_begin("hang.usable_afterwards", 1, HANG_MESSAGE);
 	ASSERT_OK(submit_hung(&self->ctx, &out));
 	ASSERT_EQ(-ETIMEDOUT, aci_sync_result(self->ctx.fd, out, 0));
-	expect_end("hang.usable_afterwards");
 	ASSERT_OK(aci_run_one(&self->ctx, desc_fill(self->buf.va, KIB(64), 0x31, 1)));
 	EXPECT_TRUE(data_is(self->buf.map, KIB(64), 0x31));
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &state,
@@ -95,7 +89,6 @@ TEST_F(hang, jobs_behind_it_run)
 	struct aci_desc desc;
 	unsigned int i;
 
-	expect_begin("hang.jobs_behind", 1, HANG_MESSAGE);
 	ASSERT_OK(submit_hung(&self->ctx, &out));
 	for (i = 0; i < 8; i++) {
 		desc = desc_fill(self->buf.va + i * 8, 8, i + 1, 8);
@@ -106,7 +99,6 @@ TEST_F(hang, jobs_behind_it_run)
 		EXPECT_OK(aci_sync_result(self->ctx.fd, behind[i], 0));
 		EXPECT_EQ(i + 1, ((__u64 *)self->buf.map)[i]);
 	}
-	expect_end("hang.jobs_behind");
 }
 
 /* A queue of another engine class never meets the hung job, which stays until it is ended. */
@@ -154,7 +146,6 @@ TEST_F(hang, other_queue_gets_the_engine)
 	ASSERT_OK(aci_queue_destroy(self->ctx.fd, self->ctx.queue));
 	ASSERT_OK(aci_queue_create(self->ctx.fd, self->ctx.vm, ACI_ENGINE_CLASS_COPY, 64, LONG_MS,
 				   &self->ctx.queue));
-	expect_begin("hang.gets_the_engine", 1, HANG_MESSAGE);
 	ASSERT_OK(submit_hung(&self->ctx, &out));
 	ASSERT_OK(wait_started());
 	for (i = 1; i <= 100; i++) {
@@ -163,7 +154,6 @@ TEST_F(hang, other_queue_gets_the_engine)
 		ASSERT_EQ(i, ((volatile __u64 *)self->buf.map)[KIB(64) / 8 - 1]);
 	}
 	EXPECT_EQ(-ETIMEDOUT, aci_sync_result(self->ctx.fd, out, 0));
-	expect_end("hang.gets_the_engine");
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &state,
 			    sizeof(state)));
 	EXPECT_TRUE(state.flags & DRM_ACI_QUEUE_GUILTY);
@@ -211,12 +201,10 @@ TEST_F(hang, other_process_goes_on_through_the_timeout)
 		_exit(other_process(ready[1], go[0]));
 	}
 	ASSERT_EQ(1, read(ready[0], &c, 1));
-	expect_begin("hang.other_process", 1, HANG_MESSAGE);
 	ASSERT_OK(submit_hung(&self->ctx, &out));
 	ASSERT_OK(wait_started());
 	ASSERT_EQ(1, write(go[1], &c, 1));
 	EXPECT_EQ(-ETIMEDOUT, aci_sync_result(self->ctx.fd, out, 0));
-	expect_end("hang.other_process");
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
 }
@@ -227,34 +215,29 @@ TEST_F(hang, unmap_during_a_hang)
 	struct aci_desc desc = desc_fill(self->buf.va, KIB(64), 0x41, 1);
 	__u32 out;
 
-	expect_begin("hang.unmap", 1, HANG_MESSAGE);
 	ASSERT_OK(card_ctl("hang next", NULL, 0));
 	ASSERT_OK(aci_submit_out(self->ctx.fd, self->ctx.queue, &desc, 1, &out));
 	ASSERT_OK(aci_unbind(self->ctx.fd, self->ctx.vm, self->buf.va, KIB(64)));
 	memset(self->buf.map, 0x42, KIB(64));
 	EXPECT_GT(0, aci_sync_result(self->ctx.fd, out, 0));
 	EXPECT_TRUE(data_is(self->buf.map, KIB(64), 0x42));
-	expect_end("hang.unmap");
 }
 
 TEST_F(hang, repeated_hangs_ban_the_queue)
 {
 	struct drm_aci_query_queue state;
 	struct aci_desc nop = desc_nop();
-	char pattern[] = HANG_MESSAGE;
 	unsigned int hangs;
 	__u32 out;
 	int err = 0;
 
-	/* How many it takes is the driver's choice; the count is announced one by one. */
+	/* How many it takes is the driver's choice. */
 	for (hangs = 0; hangs < 32; hangs++) {
-		expect_begin("hang.repeated", 1, pattern);
 		err = submit_hung(&self->ctx, &out);
 		if (!err)
 			err = aci_sync_result(self->ctx.fd, out, 0);
 		if (err != -ETIMEDOUT)
 			break;
-		expect_end("hang.repeated");
 		aci_sync_free(self->ctx.fd, out);
 		ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &state,
 				    sizeof(state)));

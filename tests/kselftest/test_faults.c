@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Faults of the card, injected into the virtual card: resets, lost interrupts, bad memory. */
+#include "aci_harness.h"
+
+#define LONG_MS		600000
+#define SHORT_MS	1000
+#define DRIVER		"/sys/bus/pci/drivers/aci"
+#define RESET_MESSAGE	"^aci [0-9a-f:.]+: .*card reset: no heartbeat$"
+
+FIXTURE(faults) {
+	struct aci_ctx ctx;
+	struct aci_buf host;
+	struct aci_buf card;
+	__u64 generation;
+};
+
+static struct drm_aci_query_device device_state(int fd)
+{
+	struct drm_aci_query_device device = { 0 };
+
+	aci_query(fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
+	return device;
+}
+
+FIXTURE_SETUP(faults)
+{
+	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
+	ASSERT_OK(aci_buf_init(&self->ctx, &self->host, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
+	ASSERT_OK(aci_buf_init(&self->ctx, &self->card, KIB(64), DRM_ACI_PLACEMENT_CARD, 0));
+	self->generation = device_state(self->ctx.fd).reset_generation;
+}
+
+FIXTURE_TEARDOWN(faults)
+{
+	card_ctl("heartbeat start", NULL, 0);
+	aci_ctx_fini(&self->ctx);
+}
+
+/* The card seems dead until the driver has reset it, once. */
+static int reset_card(FIXTURE_DATA(faults) *self, const char *test)
+{
+	__u64 end = now_ns() + aci_wait_ns();
+	int err;
+
+	expect_begin(test, 1, RESET_MESSAGE);
+	err = card_ctl("heartbeat stop", NULL, 0);
+	while (!err && device_state(self->ctx.fd).reset_generation == self->generation)
+		if (now_ns() > end)
+			err = -ETIME;
+	if (!err)
+		err = card_ctl("heartbeat start", NULL, 0);
+	expect_end(test);
+	return err;
+}
+
+/* Card memory is intact, or it is zero and the VM says so. */
+TEST_F(faults, reset_keeps_objects)
+{
+	struct drm_aci_query_vm vm;
+	bool lost;
+
+	data_fill(self->host.map, KIB(64), 1);
+	ASSERT_OK(aci_run_one(&self->ctx, desc_copy(self->host.va, self->card.va, KIB(64))));
+	ASSERT_OK(reset_card(self, "faults.reset_keeps_objects"));
+	EXPECT_EQ(self->generation + 1, device_state(self->ctx.fd).reset_generation);
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_VM, self->ctx.vm, &vm, sizeof(vm)));
+	lost = vm.flags & DRM_ACI_VM_LOST;
+	EXPECT_EQ(self->generation + 1, vm.reset_generation);
+	memset(self->host.map, 0xff, KIB(64));
+	ASSERT_OK(aci_run_one(&self->ctx, desc_copy(self->card.va, self->host.va, KIB(64))));
+	if (lost) {
+		EXPECT_TRUE(data_is(self->host.map, KIB(64), 0));
+	} else {
+		EXPECT_EQ(-1, data_check(self->host.map, KIB(64), 1));
+	}
+}
+
+TEST_F(faults, queue_is_the_same_after_reset)
+{
+	struct drm_aci_query_queue before, after;
+
+	ASSERT_OK(aci_run_one(&self->ctx, desc_fill(self->host.va, KIB(64), 1, 1)));
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &before,
+			    sizeof(before)));
+	ASSERT_OK(reset_card(self, "faults.queue_is_the_same"));
+	ASSERT_OK(aci_run_one(&self->ctx, desc_fill(self->host.va, KIB(64), 2, 1)));
+	EXPECT_TRUE(data_is(self->host.map, KIB(64), 2));
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &after,
+			    sizeof(after)));
+	EXPECT_EQ(0, after.flags);
+	EXPECT_EQ(0, after.error_count);
+	EXPECT_EQ(before.submitted + 1, after.submitted);
+	EXPECT_EQ(before.completed + 1, after.completed);
+	EXPECT_EQ(before.jobs_completed + 1, after.jobs_completed);
+	EXPECT_LT(before.bytes, after.bytes);
+	EXPECT_LE(before.active_ns, after.active_ns);
+}
+
+/* A job that waits for a fence never saw the card: the reset is nothing to it. */
+TEST_F(faults, waiting_job_survives_reset)
+{
+	struct drm_aci_sync syncs[2] = { { 0 }, { .flags = DRM_ACI_SYNC_SIGNAL } };
+	struct aci_desc desc = desc_fill(self->host.va, KIB(64), 0x21, 1);
+	struct aci_gate gate;
+
+	ASSERT_OK(aci_gate_init(&gate));
+	ASSERT_OK(aci_gate_syncobj(&gate, self->ctx.fd, &syncs[0].handle));
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[1].handle));
+	ASSERT_OK(aci_submit(self->ctx.fd, self->ctx.queue, &desc, 1, syncs, 2));
+	ASSERT_OK(reset_card(self, "faults.waiting_job"));
+	aci_gate_open(&gate);
+	EXPECT_OK(aci_sync_result(self->ctx.fd, syncs[1].handle, 0));
+	EXPECT_TRUE(data_is(self->host.map, KIB(64), 0x21));
+	aci_gate_fini(&gate);
+}
+
+/* What was started is lost and says so; what never started is done afterwards. */
+TEST_F(faults, started_job_is_lost_others_run)
+{
+	struct aci_desc nop = desc_nop(), desc;
+	struct drm_aci_query_queue state;
+	__u32 queue, started, behind[4];
+	__u64 end = now_ns() + aci_wait_ns();
+	unsigned int i;
+
+	/* It is in no hurry, and the reset is not its fault. */
+	ASSERT_OK(aci_queue_create(self->ctx.fd, self->ctx.vm, ACI_ENGINE_CLASS_COPY, 64, LONG_MS,
+				   &queue));
+	ASSERT_OK(card_ctl("hang next", NULL, 0));
+	ASSERT_OK(aci_submit_out(self->ctx.fd, queue, &nop, 1, &started));
+	while (!card_engine_busy("copy"))
+		ASSERT_GT(end, now_ns());
+	for (i = 0; i < 4; i++) {
+		desc = desc_fill(self->host.va + i * 8, 8, i + 1, 8);
+		ASSERT_OK(aci_submit_out(self->ctx.fd, queue, &desc, 1, &behind[i]));
+	}
+	ASSERT_OK(reset_card(self, "faults.started_job"));
+	EXPECT_EQ(-ECANCELED, aci_sync_result(self->ctx.fd, started, 0));
+	for (i = 0; i < 4; i++) {
+		EXPECT_OK(aci_sync_result(self->ctx.fd, behind[i], 0));
+		EXPECT_EQ(i + 1, ((__u64 *)self->host.map)[i]);
+	}
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, queue, &state, sizeof(state)));
+	EXPECT_EQ(DRM_ACI_QUEUE_INNOCENT, state.flags);
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &state,
+			    sizeof(state)));
+	EXPECT_EQ(0, state.flags);
+}
+
+/* Mappings of the CPU are good across a reset that keeps memory. */
+TEST_F(faults, cpu_mapping_survives_reset)
+{
+	struct drm_aci_query_vm vm;
+	struct aci_buf buf;
+
+	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_CARD,
+			       DRM_ACI_BO_CPU_ACCESS));
+	data_fill(buf.map, KIB(64), 3);
+	ASSERT_OK(reset_card(self, "faults.cpu_mapping"));
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_VM, self->ctx.vm, &vm, sizeof(vm)));
+	if (!(vm.flags & DRM_ACI_VM_LOST)) {
+		EXPECT_EQ(-1, data_check(buf.map, KIB(64), 3));
+	}
+	ASSERT_OK(aci_run_one(&self->ctx, desc_fill(buf.va, KIB(64), 0x37, 1)));
+	EXPECT_TRUE(data_is(buf.map, KIB(64), 0x37));
+}
+
+/* A job whose interrupt never comes ends all the same, and without an error. */
+TEST_F(faults, lost_interrupts)
+{
+	struct drm_aci_query_queue state;
+	unsigned int i;
+	__u32 queue;
+
+	ASSERT_OK(aci_queue_create(self->ctx.fd, self->ctx.vm, ACI_ENGINE_CLASS_COPY, 64, SHORT_MS,
+				   &queue));
+	for (i = 1; i <= 3; i++) {
+		struct aci_desc desc = desc_fill(self->host.va, KIB(64), i, 1);
+
+		ASSERT_OK(card_ctl("irq drop=1", NULL, 0));
+		ASSERT_OK(aci_run(self->ctx.fd, queue, &desc, 1));
+		EXPECT_TRUE(data_is(self->host.map, KIB(64), i));
+	}
+	ASSERT_OK(card_ctl("irq drop=0", NULL, 0));
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, queue, &state, sizeof(state)));
+	EXPECT_EQ(0, state.flags);
+	EXPECT_EQ(3, state.jobs_completed);
+	EXPECT_EQ(self->generation, device_state(self->ctx.fd).reset_generation);
+}
+
+/* It is out of use until the device is bound anew. */
+TEST_F(faults, memory_that_cannot_be_scrubbed_is_not_used)
+{
+	__u64 before = device_state(self->ctx.fd).card_memory_free_bytes, taken = 0, bytes;
+	struct aci_card card;
+	__u32 handle;
+	int err;
+
+	ASSERT_OK(aci_card_find(0, &card));
+	ASSERT_OK(card_ctl("fail scrub", NULL, 0));
+	err = aci_bo_create(self->ctx.fd, MIB(1), DRM_ACI_PLACEMENT_CARD, 0, &handle);
+	EXPECT_GT(0, err);
+	EXPECT_EQ(before - MIB(1), device_state(self->ctx.fd).card_memory_free_bytes);
+	/* All the rest can be had, and that one not. */
+	for (bytes = MIB(64); bytes >= KIB(4); bytes /= 2)
+		while (!aci_bo_create(self->ctx.fd, bytes, DRM_ACI_PLACEMENT_CARD, 0, &handle))
+			taken += bytes;
+	EXPECT_EQ(before - MIB(1), taken);
+	EXPECT_EQ(0, device_state(self->ctx.fd).card_memory_free_bytes);
+	/* A new probe scrubs anew. */
+	aci_ctx_fini(&self->ctx);
+	ASSERT_OK(file_write(DRIVER "/unbind", card.pci));
+	ASSERT_OK(file_write(DRIVER "/bind", card.pci));
+	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
+	EXPECT_EQ(device_state(self->ctx.fd).card_memory_bytes,
+		  device_state(self->ctx.fd).card_memory_free_bytes);
+}
+
+TEST_HARNESS_MAIN
