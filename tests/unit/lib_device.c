@@ -59,7 +59,7 @@ struct accel_buffer *make_buffer(struct fixture *fixture, uint64_t bytes, enum a
 void require_compute(const struct fixture *fixture)
 {
 	if (!(fixture->info.capabilities & ACI_CAP_TCS)) {
-		print_message("no tensor command set\n");
+		print_message("# no tensor command set\n");
 		skip();
 	}
 }
@@ -75,7 +75,7 @@ static void inject_by_port(const char *command)
 	ssize_t got;
 
 	if (fd < 0) {
-		print_message("no control port at %s\n", path);
+		print_message("# no control port at %s\n", path);
 		skip();
 	}
 	assert_true(dprintf(fd, "%s\n", command) > 0);

@@ -263,7 +263,7 @@ void test_contexts_are_isolated(void **state)
 	struct accel_stream_options options = { ACCEL_ENGINE_COPY, ACCEL_PRIORITY_NORMAL, 0, 0 };
 
 	if (accel_context_create(fixture->device, &other)) {
-		print_message("one context only\n");
+		print_message("# one context only\n");
 		skip();
 	}
 	must(accel_stream_create(other, &options, &stream));

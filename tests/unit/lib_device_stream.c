@@ -204,7 +204,7 @@ static struct accel_stream *second_stream(struct fixture *fixture, enum accel_en
 	struct accel_stream *stream;
 
 	if (accel_stream_create(fixture->context, &options, &stream)) {
-		print_message("%s\n", accel_last_error());
+		print_message("# %s\n", accel_last_error());
 		skip();
 	}
 	return stream;
