@@ -136,6 +136,11 @@ KERNEL_HEADERS ?= $(shell readlink build/kernels/$(KERNEL)/headers)
 module-in-root:
 	$(call build-module,build/obj-$(KERNEL),$(KERNEL_HEADERS),build/$(KERNEL)/aci.ko)
 
+# A build of its own for sparse and warnings, see tests/static/check-kernel.
+.PHONY: module-static
+module-static:
+	$(call build-module,build/obj-static-$(KERNEL),/src/build/kernels/$(KERNEL)/headers,build/obj-static-$(KERNEL)/aci.ko)
+
 install: $(install-targets)	## into DESTDIR, below PREFIX; aci.ko if it was built
 	$(Q)for entry in $(install-files); do \
 		source=$${entry%%:*} rest=$${entry#*:}; \
