@@ -174,6 +174,13 @@ static int aci_admin_claim_slot(struct aci_admin *admin, u16 *cid)
 	return ret;
 }
 
+/* Condition of a wait: is there a slot, or a reason to have none? */
+static bool aci_admin_try_slot(struct aci_admin *admin, u16 *cid, int *ret)
+{
+	*ret = aci_admin_claim_slot(admin, cid);
+	return *ret != -EAGAIN;
+}
+
 static int aci_admin_submit(struct aci_device *adev, const struct aci_admin_cmd *cmd, u16 cid)
 {
 	struct aci_admin *admin = &adev->admin;
@@ -284,8 +291,7 @@ int aci_admin_exec(struct aci_device *adev, struct aci_admin_req *req)
 	req->result = 0;
 	if (WARN_ON_ONCE(req->data_bytes > ACI_PAGE_SIZE))
 		return -EINVAL;
-	if (!wait_event_timeout(admin->slot_wait,
-				(ret = aci_admin_claim_slot(admin, &cid)) != -EAGAIN, timeout)) {
+	if (!wait_event_timeout(admin->slot_wait, aci_admin_try_slot(admin, &cid, &ret), timeout)) {
 		aci_reset_request(adev, "no admin command is answered");
 		return -ETIMEDOUT;
 	}

@@ -12,8 +12,8 @@
 #include "aci_device.h"
 #include "aci_gem.h"
 
-/* Far above any memory, far below overflow. */
-#define ACI_BO_BYTES_MAX	(1ull << 46)
+/* The shmem helper keeps an array of page pointers, which kvmalloc() limits to INT_MAX bytes. */
+#define ACI_BO_BYTES_MAX	((u64)INT_MAX / sizeof(struct page *) * PAGE_SIZE)
 
 /**
  * aci_gem_track() - let remove() find the BO's DMA mappings

@@ -21,6 +21,8 @@
  * aci_irq_queue_vector() - the vector that serves a queue
  * @adev: device
  * @queue_id: the card's queue id
+ *
+ * Return: its index.
  */
 unsigned int aci_irq_queue_vector(const struct aci_device *adev, unsigned int queue_id)
 {

@@ -121,6 +121,8 @@ void aci_pt_fini(struct aci_pt_tree *tree)
 /**
  * aci_pt_root_dma() - what CREATE_VM wants to know
  * @tree: tree
+ *
+ * Return: DMA address of the root table.
  */
 dma_addr_t aci_pt_root_dma(const struct aci_pt_tree *tree)
 {

@@ -237,6 +237,8 @@ void aci_queue_close_all(struct aci_file *afile)
 /**
  * aci_queue_active_ns() - engine time used so far
  * @queue: queue
+ *
+ * Return: nanoseconds.
  */
 u64 aci_queue_active_ns(struct aci_queue *queue)
 {
@@ -375,7 +377,7 @@ static int aci_queue_join_vm(struct aci_queue *queue, struct aci_vm *vm)
 	int ret = 0;
 
 	if (vm->mode != DRM_ACI_VM_FENCE)
-		return -EOPNOTSUPP;
+		return -EINVAL;
 	mutex_lock(&vm->lock);
 	if (vm->dead)
 		ret = -ENOENT;

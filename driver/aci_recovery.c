@@ -63,13 +63,15 @@ static u32 aci_recovery_card_state(const struct aci_queue *queue)
 	return state;
 }
 
-/* Hold a live queue. */
+/* Hold a live queue, unless all is well since the work was queued. */
 static bool aci_recovery_hold(struct aci_queue *queue)
 {
 	bool held;
 
 	spin_lock_irq(&queue->lock);
-	held = queue->state == ACI_QUEUE_LIVE;
+	held = queue->state == ACI_QUEUE_LIVE &&
+	       (queue->suspect_seqno || queue->misbehaved ||
+		aci_recovery_card_state(queue) != ACI_QUEUE_STATE_RUNNING);
 	if (held)
 		queue->state = ACI_QUEUE_HELD;
 	spin_unlock_irq(&queue->lock);

@@ -212,7 +212,7 @@ static int aci_reset_rebuild(struct aci_device *adev)
 
 static void aci_reset_send_wedged(struct aci_device *adev)
 {
-	char event[] = "WEDGED=rebind";
+	static char event[] = "WEDGED=rebind";
 	char *env[] = { event, NULL };
 
 	/* drm_dev_wedged_event() looks for the primary node, which we do not have. */

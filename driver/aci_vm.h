@@ -77,7 +77,7 @@ static inline void aci_vm_put(struct aci_vm *vm)
 
 /* Addresses below are never mapped, so that a NULL pointer faults. */
 #define ACI_VM_VA_START		0x10000ull
-#define ACI_VM_VA_END		(1ull << ACI_VA_BITS)
+#define ACI_VM_VA_END		BIT_ULL(ACI_VA_BITS)
 
 struct aci_vm *aci_vm_lookup(struct aci_file *afile, u32 id);
 void aci_va_free_list(struct list_head *vas);

@@ -335,15 +335,24 @@ struct drm_aci_submit {
 	__u32 pad;
 };
 
-#define DRM_IOCTL_ACI_QUERY		DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_QUERY, struct drm_aci_query)
-#define DRM_IOCTL_ACI_VM_CREATE		DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_VM_CREATE, struct drm_aci_vm_create)
-#define DRM_IOCTL_ACI_VM_DESTROY	DRM_IOW(DRM_COMMAND_BASE + DRM_ACI_VM_DESTROY, struct drm_aci_vm_destroy)
-#define DRM_IOCTL_ACI_VM_BIND		DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_VM_BIND, struct drm_aci_vm_bind)
-#define DRM_IOCTL_ACI_BO_CREATE		DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_BO_CREATE, struct drm_aci_bo_create)
-#define DRM_IOCTL_ACI_BO_MMAP_OFFSET	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_BO_MMAP_OFFSET, struct drm_aci_bo_mmap_offset)
-#define DRM_IOCTL_ACI_QUEUE_CREATE	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_QUEUE_CREATE, struct drm_aci_queue_create)
-#define DRM_IOCTL_ACI_QUEUE_DESTROY	DRM_IOW(DRM_COMMAND_BASE + DRM_ACI_QUEUE_DESTROY, struct drm_aci_queue_destroy)
-#define DRM_IOCTL_ACI_SUBMIT		DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_SUBMIT, struct drm_aci_submit)
+#define DRM_IOCTL_ACI_QUERY \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_QUERY, struct drm_aci_query)
+#define DRM_IOCTL_ACI_VM_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_VM_CREATE, struct drm_aci_vm_create)
+#define DRM_IOCTL_ACI_VM_DESTROY \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_ACI_VM_DESTROY, struct drm_aci_vm_destroy)
+#define DRM_IOCTL_ACI_VM_BIND \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_VM_BIND, struct drm_aci_vm_bind)
+#define DRM_IOCTL_ACI_BO_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_BO_CREATE, struct drm_aci_bo_create)
+#define DRM_IOCTL_ACI_BO_MMAP_OFFSET \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_BO_MMAP_OFFSET, struct drm_aci_bo_mmap_offset)
+#define DRM_IOCTL_ACI_QUEUE_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_QUEUE_CREATE, struct drm_aci_queue_create)
+#define DRM_IOCTL_ACI_QUEUE_DESTROY \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_ACI_QUEUE_DESTROY, struct drm_aci_queue_destroy)
+#define DRM_IOCTL_ACI_SUBMIT \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_SUBMIT, struct drm_aci_submit)
 
 #if defined(__cplusplus)
 }
