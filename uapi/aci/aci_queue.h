@@ -131,8 +131,8 @@ struct aci_queue_record {
 	__le64 error_info;	/* fault address or operation index */
 	__le64 active_ns;	/* engine time used */
 	__le64 progress;	/* changes while a descriptor makes progress */
-	__le64 macs;		/* multiply-accumulates done */
-	__le64 bytes;		/* bytes read and written by COPY, FILL and operations */
+	__le64 macs;		/* multiply-accumulates done; exact when completed says so, as bytes is */
+	__le64 bytes;		/* read and written by COPY, FILL and operations */
 	__le64 reserved0[6];
 	/*
 	 * host: post one entry to the notification ring when completed >= this,

@@ -66,6 +66,7 @@ void queue_drop_descriptor(struct queue *queue)
 		tcs_free(queue->exec.state);
 	memset(&queue->exec, 0, sizeof(queue->exec));
 	queue->in_descriptor = false;
+	atomic_store(&queue->in_wait, false);
 	queue->hanging = false;
 }
 
@@ -95,8 +96,10 @@ unsigned int queue_complete(struct queue *queue)
 {
 	queue_drop_descriptor(queue);
 	queue->completed++;
-	/* Both are release stores: everything the descriptor wrote comes first. */
-	if (!store_record(queue, RECORD(completed), queue->completed) ||
+	/* Release stores: everything the descriptor wrote and what it counted come first. */
+	if (!store_record(queue, RECORD(macs), atomic_load(&queue->macs)) ||
+	    !store_record(queue, RECORD(bytes), atomic_load(&queue->bytes)) ||
+	    !store_record(queue, RECORD(completed), queue->completed) ||
 	    !store_user(queue, USER(completed), queue->completed))
 		return ACI_STATUS_RING_FETCH;
 	notify_if_armed(queue, false);
