@@ -124,8 +124,8 @@ static void reset_counters(struct queue *queue)
 	queue->shown_active_ns = 0;
 	queue->notify_posted = 0;
 	queue->owed_ns = 0;
-	queue->watchdog_progress = 0;
-	queue->watchdog_active_ns = 0;
+	queue->seen_progress = 0;
+	queue->stalled_ns = 0;
 	queue->claimed = false;
 }
 
@@ -136,7 +136,7 @@ static void run_queue(struct queue *queue)
 	atomic_store(&queue->suspend, false);
 	queue->state = ACI_QUEUE_STATE_RUNNING;
 	queue->tail_known = false;
-	queue->watchdog_active_ns = queue->active_ns;
+	queue->stalled_ns = 0;
 	queue_publish_activity(queue, time_now_ns());
 	queue_publish_state(queue);
 	sched_wake(queue);

@@ -70,7 +70,7 @@ struct queue {
 	struct copy_position position;
 	struct tcs_exec exec;
 	uint64_t wait_since_ns;
-	bool hanging;
+	_Atomic bool hanging;		/* by ctl */
 	uint64_t notified;		/* the notify_at value that was served */
 	uint64_t notify_posted;		/* entries posted; the host counts those that it took */
 
@@ -79,6 +79,7 @@ struct queue {
 	_Atomic uint64_t macs;
 	_Atomic uint64_t bytes;
 	_Atomic uint64_t jobs;
+	_Atomic bool in_wait;			/* the descriptor is a WAIT: no active time */
 	_Atomic unsigned int hang_armed;
 	_Atomic unsigned int corrupt_armed;
 	_Atomic int stop;		/* enum queue_stop */
@@ -100,8 +101,8 @@ struct queue {
 	uint64_t slice_completed;	/* completed at slice_start_ns */
 	uint64_t active_ns;		/* before slice_start_ns */
 	uint64_t shown_active_ns;	/* in the record: never goes back */
-	uint64_t watchdog_progress;
-	uint64_t watchdog_active_ns;	/* active_ns when progress last changed */
+	uint64_t seen_progress;		/* by the clock */
+	uint64_t stalled_ns;		/* used since progress last changed */
 
 	/* doorbell poller, card->lock */
 	bool polled;

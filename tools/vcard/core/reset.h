@@ -23,7 +23,7 @@ struct vcard;
 #define T_READY_MS		2000u
 #define T_ADMIN_MS		2000u
 #define T_INVALIDATE_MS		1000u
-#define T_SUSPEND_MS		1000u
+#define T_SUSPEND_MS		2000u
 #define T_QUEUE_RESET_MS	1000u
 #define T_CARD_RESET_MS		3000u
 #define T_FLR_MS		3000u

@@ -205,7 +205,8 @@ struct queue *sched_pick(struct engine *engine)
 	queue->slice_completed = queue->completed;
 	queue->engine = engine;
 	engine->queue = queue;
-	engine->preempt_since_ns = 0;
+	engine->deaf_ns = 0;
+	engine->wall_ns = now_ns;
 	atomic_store(&engine->preempt, false);
 	atomic_store(&engine->slice_end_ns, now_ns + SCHED_SLICE_NS);
 	return queue;
@@ -261,8 +262,6 @@ void sched_release(struct engine *engine, enum slice_end end)
 	if (end == SLICE_BLOCKED && queue->completed == queue->slice_completed)
 		used_ns = 0;
 	queue->active_ns += used_ns;
-	if (end == SLICE_BLOCKED)
-		queue->watchdog_active_ns = queue->active_ns;
 	queue->owed_ns -= MIN(queue->owed_ns, used_ns);
 	queue->engine = NULL;
 	engine->queue = NULL;
@@ -286,36 +285,65 @@ static void stop_queue(struct queue *queue, enum queue_stop stop)
 		sched_interrupt(queue);
 }
 
-static void enforce_watchdog(struct queue *queue, uint64_t now_ns)
+/*
+ * Engine time since the last tick. On a loaded machine the thread may not run
+ * for long: that is not the job's fault, so the processor time of the thread
+ * counts. An injected hang uses none.
+ */
+static uint64_t take_used_ns(struct engine *engine, uint64_t now_ns)
 {
-	uint64_t progress = atomic_load(&queue->progress);
-	uint64_t active_ns = queue_active_ns(queue, now_ns);
+	uint64_t wall_ns = now_ns - engine->wall_ns, cpu_ns = wall_ns;
+	struct timespec ts;
 
-	if (progress != queue->watchdog_progress) {
-		queue->watchdog_progress = progress;
-		queue->watchdog_active_ns = active_ns;
-		return;
+	engine->wall_ns = now_ns;
+	if (!clock_gettime(engine->cpu_clock, &ts)) {
+		uint64_t at_ns = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+
+		cpu_ns = at_ns - engine->cpu_ns;
+		engine->cpu_ns = at_ns;
 	}
-	if (queue->watchdog_ms &&
-	    active_ns - queue->watchdog_active_ns > queue->watchdog_ms * NS_PER_MS)
+	return atomic_load(&engine->queue->hanging) ? wall_ns : MIN(wall_ns, cpu_ns);
+}
+
+static void enforce_watchdog(struct queue *queue, uint64_t used_ns, bool progressed)
+{
+	if (progressed || atomic_load(&queue->in_wait))
+		queue->stalled_ns = 0;
+	else
+		queue->stalled_ns += used_ns;
+	if (queue->watchdog_ms && queue->stalled_ns > queue->watchdog_ms * NS_PER_MS)
 		stop_queue(queue, QUEUE_STOP_WATCHDOG);
 }
 
 /* Somebody wants the engine: the queue has to react within the stated time. */
-static void enforce_preemption(struct engine *engine, uint64_t now_ns)
+static void enforce_preemption(struct engine *engine, uint64_t now_ns, uint64_t used_ns,
+			       bool progressed)
 {
 	struct queue *queue = engine->queue;
-	struct sched *sched = &engine->card->sched;
 	bool wanted = atomic_load(&engine->preempt) || atomic_load(&queue->suspend) ||
 		      (now_ns >= atomic_load(&engine->slice_end_ns) &&
-		       atomic_load(&sched->ready_count[engine->class]));
+		       atomic_load(&engine->card->sched.ready_count[engine->class]));
 
-	if (!wanted)
-		engine->preempt_since_ns = 0;
-	else if (!engine->preempt_since_ns)
-		engine->preempt_since_ns = now_ns;
-	else if (now_ns - engine->preempt_since_ns > PREEMPT_MAX_US * NS_PER_US)
+	if (!wanted || progressed)
+		engine->deaf_ns = 0;
+	else
+		engine->deaf_ns += used_ns;
+	if (engine->deaf_ns > PREEMPT_MAX_US * NS_PER_US)
 		stop_queue(queue, QUEUE_STOP_PREEMPT_TIMEOUT);
+}
+
+static void tick_engine(struct engine *engine, uint64_t now_ns)
+{
+	struct queue *queue = engine->queue;
+	uint64_t used_ns = take_used_ns(engine, now_ns);
+	uint64_t progress = atomic_load(&queue->progress);
+	bool progressed = progress != queue->seen_progress;
+
+	queue->seen_progress = progress;
+	if (!atomic_load(&queue->in_wait))
+		queue_publish_activity(queue, now_ns);
+	enforce_watchdog(queue, used_ns, progressed);
+	enforce_preemption(engine, now_ns, used_ns, progressed);
 }
 
 /* Return: true while something needs the short interval. */
@@ -333,9 +361,7 @@ static bool clock_tick(struct vcard *card, uint64_t now_ns)
 		busy = true;
 		if (atomic_load(&engine->queue->stop) == QUEUE_STOP_CARD)
 			continue;
-		queue_publish_activity(engine->queue, now_ns);
-		enforce_watchdog(engine->queue, now_ns);
-		enforce_preemption(engine, now_ns);
+		tick_engine(engine, now_ns);
 	}
 	health_update(card, now_ns);
 	return busy;
@@ -380,6 +406,7 @@ int sched_start(struct vcard *card)
 		err = thread_start(&engine->thread, name, engine_run, engine);
 		if (err)
 			return err;
+		pthread_getcpuclockid(engine->thread, &engine->cpu_clock);
 	}
 	err = thread_start(&sched->clock, "aci-clock", clock_run, card);
 	sched->clock_started = !err;

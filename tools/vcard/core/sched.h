@@ -15,6 +15,8 @@
 #ifndef VCARD_CORE_SCHED_H
 #define VCARD_CORE_SCHED_H
 
+#include <time.h>
+
 #include <aci/aci_queue.h>
 
 #include "queue.h"
@@ -42,7 +44,10 @@ struct engine {
 	pthread_t thread;
 	pthread_cond_t work;		/* a queue became ready, or a stop */
 	struct queue *queue;		/* the one it runs */
-	uint64_t preempt_since_ns;	/* 0: nobody waits for it */
+	clockid_t cpu_clock;		/* of the thread */
+	uint64_t cpu_ns;		/* of it, at the last tick */
+	uint64_t wall_ns;		/* at the last tick */
+	uint64_t deaf_ns;		/* used since it was asked to let go and did not look */
 	bool protected;			/* runs a minimum share: priorities do not preempt */
 	_Atomic bool preempt;
 	_Atomic uint64_t slice_end_ns;

@@ -46,6 +46,7 @@ enum op_end op_wait(struct engine_job *job, const struct aci_desc *desc, struct 
 	struct queue *queue = job->queue;
 	struct vm_access word;
 
+	atomic_store(&queue->in_wait, true);
 	error->status = vm_access_begin(job, le64toh(desc->wait.addr), sizeof(value),
 					VM_ACCESS_READ, &word, &error->info);
 	if (error->status != ACI_STATUS_SUCCESS)
