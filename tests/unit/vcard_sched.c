@@ -292,6 +292,29 @@ static void test_hang_and_reset(void **state)
 	assert_int_equal(queue.record->started, 4);
 }
 
+/* Armed for a queue that is not there yet, and for no other. */
+static void test_hang_new(void **state)
+{
+	struct rig *rig = *state;
+	struct aci_desc nop = desc_nop();
+	struct rig_queue old, new;
+	struct fixture f;
+
+	prepare(&f, rig);
+	create(&f, &old, 0, ACI_PRIORITY_NORMAL, 0);
+	rig_ctl(rig, "hang queue=new");
+	rig_submit(&old, &nop);
+	rig_wait_completed(&old, 1);
+	create(&f, &new, 1, ACI_PRIORITY_NORMAL, 0);
+	rig_submit(&new, &nop);
+	rig_wait_started(&new, 1);
+	rig_sleep_ms(20);
+	assert_int_equal(new.record->completed, 0);
+	assert_int_equal(rig_queue_command(&new, ACI_ADMIN_RESET_QUEUE, 1), 0);
+	rig_submit(&new, &nop);
+	rig_wait_completed(&new, 2);
+}
+
 static void test_watchdog(void **state)
 {
 	struct rig *rig = *state;
@@ -395,6 +418,7 @@ int main(void)
 		rig_test(test_wait_timeout),
 		rig_test(test_suspend_waiting),
 		rig_test(test_hang_and_reset),
+		rig_test(test_hang_new),
 		rig_test(test_watchdog),
 		rig_test(test_preempt_timeout),
 		rig_test(test_classes),

@@ -170,6 +170,7 @@ static unsigned int install_queue(struct vcard *card, const struct aci_cmd_creat
 	memcpy(queue->ring_pages, pages, sizeof(queue->ring_pages));
 	queue->schedule = QUEUE_IDLE;
 	reset_counters(queue);
+	atomic_store(&queue->hang_armed, atomic_exchange(&card->sched.hang_new, 0));
 	queue_set_position(queue, 0);
 	run_queue(queue);
 	return ACI_STATUS_SUCCESS;

@@ -69,7 +69,7 @@ static struct queue *parse_queue(struct vcard *card, const char *word)
 	return queue_find(card, id);
 }
 
-/* --- hang next|queue=N [COUNT] --- */
+/* --- hang next|queue=N|queue=new [COUNT] --- */
 
 static int ctl_hang(struct vcard *card, char **words, struct reply *reply)
 {
@@ -77,8 +77,10 @@ static int ctl_hang(struct vcard *card, char **words, struct reply *reply)
 	unsigned int count = 1;
 
 	if (!words[1] || (words[2] && (!parse_number(words[2], 1000000, &count) || words[3])))
-		return refuse(reply, "usage: hang next|queue=N [COUNT]");
-	if (strcmp(words[1], "next")) {
+		return refuse(reply, "usage: hang next|queue=N|queue=new [COUNT]");
+	if (!strcmp(words[1], "queue=new")) {
+		armed = &card->sched.hang_new;
+	} else if (strcmp(words[1], "next")) {
 		struct queue *queue = parse_queue(card, words[1]);
 
 		if (!queue)
@@ -246,7 +248,7 @@ static const struct ctl_command {
 	const char *usage;
 	int (*run)(struct vcard *card, char **words, struct reply *reply);
 } commands[] = {
-	{ "hang", "hang next|queue=N [COUNT]", ctl_hang },
+	{ "hang", "hang next|queue=N|queue=new [COUNT]", ctl_hang },
 	{ "corrupt", "corrupt next [queue=N]", ctl_corrupt },
 	{ "fail", "fail scrub|selftest [COUNT]", ctl_fail },
 	{ "irq", "irq drop=N", ctl_irq },

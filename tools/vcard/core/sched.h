@@ -74,6 +74,7 @@ struct sched {
 	bool clock_started;
 	struct waker clock_waker;
 	_Atomic unsigned int hang_next;	/* ctl: any queue */
+	_Atomic unsigned int hang_new;	/* ctl: the next queue that is created */
 	_Atomic unsigned int corrupt_next;
 };
 
