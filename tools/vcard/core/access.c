@@ -148,7 +148,9 @@ static unsigned int begin_bounce(struct engine_job *job, struct vm_access *acces
 		}
 	}
 
-	access->ptr = malloc(access->bytes);
+	/* Zeroed: what an engine leaves out must not be another VM's data. */
+	access->ptr = access->mode & VM_ACCESS_READ ? malloc(access->bytes) :
+						      calloc(1, access->bytes);
 	if (!access->ptr)
 		goto fail;
 	if (access->mode & VM_ACCESS_READ)
