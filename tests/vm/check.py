@@ -141,6 +141,7 @@ def update_counts(results):
 
 
 def main():
+    os.environ["CMOCKA_MESSAGE_OUTPUT"] = "TAP"
     parser = argparse.ArgumentParser(prog="tests/vm/check")
     parser.add_argument("--list", action="store_true", help="list the suites")
     parser.add_argument("--update-counts", action="store_true")

@@ -33,6 +33,22 @@ static uint64_t now_ns(void)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
+/* What is left is the file's fault: missing, unreadable, broken, unsupported. */
+static int status_from_load_error(int error)
+{
+	switch (error) {
+	case -ENOSPC:
+	case -ENOMEM:
+	case -ENODEV:
+	case -ETIMEDOUT:
+	case -EFAULT:
+	case -ECANCELED:
+		return status_from_error(error);
+	default:
+		return STATUS_FILE;
+	}
+}
+
 static int load_model(struct run *run, uint64_t batch)
 {
 	struct accel_onnx_options options = { .batch = batch };
@@ -45,9 +61,8 @@ static int load_model(struct run *run, uint64_t batch)
 	if (!err)
 		err = accel_model_get_stats(run->model, &run->model_stats);
 	if (err)
-		return report_failure(run->arguments, err == -ENODEV ? STATUS_NO_DEVICE :
-				      err == -ENOSPC || err == -ENOMEM ? STATUS_FAILED : STATUS_FILE,
-				      "%s", accel_last_error());
+		return report_failure(run->arguments, status_from_load_error(err), "%s",
+				      accel_last_error());
 	return STATUS_OK;
 }
 
