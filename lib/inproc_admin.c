@@ -32,9 +32,12 @@ void inproc_admin_fini(struct inproc_card *card)
 	inproc_dma_free(card, &card->admin.data);
 }
 
-static struct aci_admin_cpl *admin_next(struct inproc_admin *admin)
+/* Second half of the next completion, which the card stores last and as a whole: id, status, phase. */
+static uint64_t admin_next(struct inproc_admin *admin)
 {
-	return (struct aci_admin_cpl *)admin->cq.cpu + admin->head % ADMIN_ENTRIES;
+	struct aci_admin_cpl *cpl = (struct aci_admin_cpl *)admin->cq.cpu + admin->head % ADMIN_ENTRIES;
+
+	return shared_read64((__le64 *)&cpl->cid);
 }
 
 static bool admin_is_done(void *argument)
@@ -42,7 +45,7 @@ static bool admin_is_done(void *argument)
 	struct inproc_admin *admin = argument;
 	uint32_t expected = admin->head / ADMIN_ENTRIES % 2 ? 0 : ACI_CPL_PHASE;
 
-	return (shared_read32(&admin_next(admin)->phase) & ACI_CPL_PHASE) == expected;
+	return (admin_next(admin) >> 32 & ACI_CPL_PHASE) == expected;
 }
 
 static int admin_error(uint8_t opcode, uint16_t status)
@@ -81,7 +84,7 @@ static int admin_error(uint8_t opcode, uint16_t status)
 int inproc_admin_call(struct inproc_card *card, struct aci_admin_cmd *cmd, uint32_t bound_ms, void *data)
 {
 	struct inproc_admin *admin = &card->admin;
-	struct aci_admin_cpl cpl;
+	uint64_t cpl;
 	int ret = 0;
 
 	if (inproc_is_wedged(card))
@@ -104,15 +107,15 @@ int inproc_admin_call(struct inproc_card *card, struct aci_admin_cmd *cmd, uint3
 		ret = inproc_error_wedged();
 		goto out;
 	}
-	cpl = *admin_next(admin);
+	cpl = admin_next(admin);
 	admin->head++;
 	vcard_reg_write(card->vcard, ACI_REG_ADMIN_CQ_HEAD, admin->head, 4);
-	if (le16toh(cpl.cid) != admin->cid) {
+	if ((uint16_t)cpl != admin->cid) {
 		inproc_wedge(card, "completion of an unknown admin command");
 		ret = inproc_error_wedged();
 		goto out;
 	}
-	ret = admin_error(cmd->opcode, le16toh(cpl.status));
+	ret = admin_error(cmd->opcode, (uint16_t)(cpl >> 16));
 	if (!ret && data)
 		memcpy(data, admin->data.cpu, PAGE_BYTES);
 out:

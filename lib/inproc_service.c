@@ -24,17 +24,17 @@ static void service_take_entry(struct inproc_card *card, uint32_t id)
 
 static void service_drain_notify(struct inproc_card *card)
 {
-	struct aci_notify_entry *entries = card->notify.cpu;
+	const __le64 *entries = card->notify.cpu;	/* the card stores each as a whole */
 	uint64_t size = 1ull << card->notify_shift;
 
 	for (;;) {
-		struct aci_notify_entry *entry = &entries[card->notify_head % size];
+		uint64_t entry = shared_read64(&entries[card->notify_head % size]);
 		uint32_t expected = card->notify_head / size % 2 ? 0 : ACI_NOTIFY_PHASE;
 
-		if ((shared_read32(&entry->phase) & ACI_NOTIFY_PHASE) != expected)
+		if ((entry >> 32 & ACI_NOTIFY_PHASE) != expected)
 			break;
 		card->notify_head++;
-		service_take_entry(card, le16toh(entry->queue_id));
+		service_take_entry(card, entry & 0xffff);
 	}
 	/* The card must see what was taken before completed is read. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
