@@ -139,7 +139,7 @@ module-in-root:
 # A build of its own for sparse and warnings, see tests/static/check-kernel.
 .PHONY: module-static
 module-static:
-	$(call build-module,build/obj-static-$(KERNEL),/src/build/kernels/$(KERNEL)/headers,build/obj-static-$(KERNEL)/aci.ko)
+	$(call build-module,build/obj-static-$(KERNEL),$(KERNEL_HEADERS),build/obj-static-$(KERNEL)/aci.ko)
 
 install: $(install-targets)	## into DESTDIR, below PREFIX; aci.ko if it was built
 	$(Q)for entry in $(install-files); do \
@@ -166,7 +166,7 @@ uninstall: $(uninstall-targets)	## remove what install put there
 in-root := tests/vm/in-root
 jobs := -j$(shell nproc)
 
-.PHONY: vm-root vm-check user-vm module-vm check check-mutants demo shell
+.PHONY: vm-root user-vm module-vm check check-mutants demo bench shell
 
 vm-root:	## Debian 13 root and kernel for the virtual machines
 	$(Q)tests/vm/setup root $(KERNEL)
@@ -191,13 +191,21 @@ check:	## all tests; closes with "N passed, N failed, N skipped"
 check-targets: $(check-targets)
 
 check-mutants:	## plant bugs: each must fail a named test
-	$(Q)if [ -x tests/mutants/run ]; then tests/mutants/run; \
-	else echo "no mutants are defined yet"; fi
+	$(Q)tests/vm/setup root $(KERNELS) check kselftest
+	$(Q)$(MAKE) --no-print-directory user-vm module-vm
+	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 check-targets
+	$(Q)tests/mutants/run
 
 demo:	## everything at work in a virtual machine, from nothing
 	$(Q)tests/vm/setup root $(KERNEL)
 	$(Q)$(MAKE) --no-print-directory user-vm module-vm KERNELS=$(KERNEL)
 	$(Q)tests/demo/run
+
+bench:	## guest instructions per job, median of three boots
+	$(Q)tests/vm/setup root backports
+	$(Q)$(MAKE) --no-print-directory user-vm module-vm KERNELS=backports
+	$(Q)$(in-root) make --no-print-directory O=build/user WERROR=1 bench-targets
+	$(Q)tests/bench/run
 
 shell:	## a shell in a virtual machine [CARDS=n KERNEL=backports]
 	$(Q)$(MAKE) --no-print-directory user-vm module-vm KERNELS=$(KERNEL)
