@@ -30,8 +30,8 @@ static int check_end(uint64_t address, uint64_t bytes)
 
 	if (!__builtin_add_overflow(address, bytes, &end))
 		return 0;
-	return error_set(-EINVAL, "address 0x%llx and %llu bytes overflow", (unsigned long long)address,
-			 (unsigned long long)bytes);
+	return error_set(-EINVAL, "address 0x%llx and %llu bytes overflow",
+			 (unsigned long long)address, (unsigned long long)bytes);
 }
 
 static int stream_command(struct accel_stream *stream, const struct aci_desc *desc)
@@ -43,7 +43,7 @@ static int stream_command(struct accel_stream *stream, const struct aci_desc *de
 	return ret;
 }
 
-/* --- Between addresses ---------------------------------------------------------------------------------- */
+/* --- Between addresses ------------------------------------------------------------ */
 
 static int copy_locked(struct accel_stream *stream, uint64_t dst, uint64_t src, uint64_t bytes)
 {
@@ -54,7 +54,9 @@ static int copy_locked(struct accel_stream *stream, uint64_t dst, uint64_t src, 
 		uint64_t part = min_u64(bytes, max);
 		struct aci_desc desc = {
 			.opcode = ACI_OP_COPY,
-			.copy = { .src = htole64(src), .dst = htole64(dst), .bytes = htole64(part) },
+			.copy = { .src = htole64(src),
+				  .dst = htole64(dst),
+				  .bytes = htole64(part) },
 		};
 
 		ret = stream_command(stream, &desc);
@@ -90,14 +92,16 @@ static int check_rows(uint64_t address, uint64_t stride, uint64_t row_bytes, uin
 {
 	uint64_t span, end;
 
-	if (!__builtin_mul_overflow(stride, rows - 1, &span) && !__builtin_add_overflow(span, row_bytes, &span) &&
+	if (!__builtin_mul_overflow(stride, rows - 1, &span) &&
+	    !__builtin_add_overflow(span, row_bytes, &span) &&
 	    !__builtin_add_overflow(address, span, &end))
 		return 0;
 	return error_set(-EINVAL, "the rows of a strided copy reach past the address space");
 }
 
 /* Cards without strided copies, and rows above their limit, get plain copies. */
-static int copy_strided_locked(struct accel_stream *stream, const struct aci_desc_copy_strided *copy)
+static int copy_strided_locked(struct accel_stream *stream,
+			       const struct aci_desc_copy_strided *copy)
 {
 	uint64_t max = stream->context->device->copy_bytes_max;
 	uint64_t part = max / copy->row_bytes, done = 0;
@@ -129,8 +133,8 @@ static int copy_strided_locked(struct accel_stream *stream, const struct aci_des
 	return ret;
 }
 
-int accel_stream_copy_strided(struct accel_stream *stream, uint64_t dst, uint64_t dst_stride, uint64_t src,
-			      uint64_t src_stride, uint64_t row_bytes, uint64_t rows)
+int accel_stream_copy_strided(struct accel_stream *stream, uint64_t dst, uint64_t dst_stride,
+			      uint64_t src, uint64_t src_stride, uint64_t row_bytes, uint64_t rows)
 {
 	/* In CPU order here; the descriptor is converted. */
 	struct aci_desc_copy_strided copy = {
@@ -191,7 +195,8 @@ int accel_stream_fill(struct accel_stream *stream, uint64_t dst, uint64_t bytes,
 	if (!stream)
 		return error_set(-EINVAL, "stream must not be NULL");
 	if (pattern_bytes != 1 && pattern_bytes != 2 && pattern_bytes != 4 && pattern_bytes != 8)
-		return error_set(-EINVAL, "a fill pattern has 1, 2, 4 or 8 bytes, not %u", pattern_bytes);
+		return error_set(-EINVAL, "a fill pattern has 1, 2, 4 or 8 bytes, not %u",
+				 pattern_bytes);
 	if (bytes % pattern_bytes)
 		return error_set(-EINVAL, "a fill's size is not a multiple of its pattern");
 	ret = stream_check_opcode(stream, ACI_OP_FILL, "fills");
@@ -207,7 +212,8 @@ int accel_stream_fill(struct accel_stream *stream, uint64_t dst, uint64_t bytes,
 
 int accel_stream_timestamp(struct accel_stream *stream, uint64_t address)
 {
-	struct aci_desc desc = { .opcode = ACI_OP_TIMESTAMP, .timestamp = { .addr = htole64(address) } };
+	struct aci_desc desc = { .opcode = ACI_OP_TIMESTAMP,
+				 .timestamp = { .addr = htole64(address) } };
 	int ret;
 
 	if (!stream)
@@ -223,7 +229,7 @@ int accel_stream_timestamp(struct accel_stream *stream, uint64_t address)
 	return ret;
 }
 
-/* --- Between caller and buffer ------------------------------------------------------------------------------ */
+/* --- Between caller and buffer ---------------------------------------------------- */
 
 /* Nothing of this stream is under way, so host memory may be touched directly and in order. */
 static bool stream_is_idle(const struct accel_stream *stream)
@@ -233,7 +239,8 @@ static bool stream_is_idle(const struct accel_stream *stream)
 
 static uint64_t chunk_bytes(const struct accel_stream *stream, uint64_t bytes)
 {
-	return min_u64(bytes, min_u64(STAGING_CHUNK_BYTES, stream->context->device->copy_bytes_max));
+	return min_u64(bytes,
+		       min_u64(STAGING_CHUNK_BYTES, stream->context->device->copy_bytes_max));
 }
 
 static int upload_locked(struct accel_stream *stream, uint64_t dst, const void *src, uint64_t bytes)
@@ -248,7 +255,8 @@ static int upload_locked(struct accel_stream *stream, uint64_t dst, const void *
 		if (ret)
 			return ret;
 		memcpy(chunk.cpu, src, part);
-		copy_locked(stream, dst, chunk.address, part);	/* there is room for one descriptor */
+		/* There is room for one descriptor. */
+		copy_locked(stream, dst, chunk.address, part);
 		dst += part;
 		src = (const char *)src + part;
 		bytes -= part;
@@ -271,7 +279,8 @@ static int download_locked(struct accel_stream *stream, void *dst, uint64_t src,
 			return ret;
 		}
 		copy_locked(stream, chunk.address, src, part);
-		*download = (struct stream_download) { .dst = dst, .src = chunk.cpu, .bytes = part };
+		*download =
+			(struct stream_download) { .dst = dst, .src = chunk.cpu, .bytes = part };
 		STAILQ_INSERT_TAIL(&stream->downloads, download, link);
 		src += part;
 		dst = (char *)dst + part;
@@ -280,8 +289,8 @@ static int download_locked(struct accel_stream *stream, void *dst, uint64_t src,
 	return 0;
 }
 
-static int check_transfer(struct accel_stream *stream, struct accel_buffer *buffer, const void *memory,
-			  uint64_t offset, uint64_t bytes)
+static int check_transfer(struct accel_stream *stream, struct accel_buffer *buffer,
+			  const void *memory, uint64_t offset, uint64_t bytes)
 {
 	if (!stream || !buffer || (!memory && bytes))
 		return error_set(-EINVAL, "no argument may be NULL");

@@ -51,7 +51,8 @@ void accel_context_destroy(struct accel_context *context)
 		return;
 	if (context->users) {
 		/* Freeing what others still point to would be worse than a leak. */
-		error_set(-EBUSY, "the context still has %u buffers, streams or events: it is leaked",
+		error_set(-EBUSY,
+			  "the context still has %u buffers, streams or events: it is leaked",
 			  context->users);
 		return;
 	}

@@ -23,7 +23,7 @@ void accel_device_list_free(struct accel_device_info *list)
 	free(list);
 }
 
-/* --- Names ---------------------------------------------------------------------- */
+/* --- Names ------------------------------------------------------------------------ */
 
 static bool device_name_matches(const char *name, const struct accel_device_info *info)
 {
@@ -59,7 +59,8 @@ static int device_find(const char *name, struct accel_device_info *info)
 	if (!name && !count)
 		return error_set(-ENODEV, "no card found: is the aci driver loaded (modprobe aci)? "
 				 "\"inproc\" opens a virtual card");
-	return error_set(-ENODEV, "no card is named \"%s\": see \"accelctl list\"", name ? name : "");
+	return error_set(-ENODEV, "no card is named \"%s\": see \"accelctl list\"",
+			 name ? name : "");
 }
 
 /* --- Facts ------------------------------------------------------------------------ */
@@ -87,7 +88,8 @@ static int device_read_card(struct accel_device *device)
 	device_copy_text(info->serial, sizeof(info->serial), card.serial, sizeof(card.serial));
 	device_copy_text(info->vendor, sizeof(info->vendor), card.vendor, sizeof(card.vendor));
 	device_copy_text(info->model, sizeof(info->model), card.model, sizeof(card.model));
-	device_copy_text(info->firmware, sizeof(info->firmware), card.firmware, sizeof(card.firmware));
+	device_copy_text(info->firmware, sizeof(info->firmware), card.firmware,
+			 sizeof(card.firmware));
 	device->copy_bytes_max = le64toh(card.copy_bytes_max);
 	if (!device->copy_bytes_max)
 		device->copy_bytes_max = UINT64_MAX;
@@ -102,7 +104,8 @@ static int device_read_engines(struct accel_device *device)
 	struct aci_identify_engine engine;
 
 	for (uint32_t i = 0; i < device->facts.engine_classes && i < DEVICE_CLASSES_MAX; i++) {
-		int ret = transport->ops->identify(transport, DRM_ACI_QUERY_IDENTIFY_ENGINE, i, &engine);
+		int ret = transport->ops->identify(transport, DRM_ACI_QUERY_IDENTIFY_ENGINE, i,
+						   &engine);
 
 		if (ret)
 			return ret;
@@ -147,7 +150,8 @@ static int device_read_facts(struct accel_device *device)
 	if (ret)
 		return ret;
 	if (device->facts.va_end <= device->facts.va_start)
-		return error_set(-EPROTO, "%s: the driver reports no usable card addresses", info->name);
+		return error_set(-EPROTO, "%s: the driver reports no usable card addresses",
+				 info->name);
 	info->aci_version = device->facts.aci_version;
 	info->engine_classes = device->facts.engine_classes;
 	info->capabilities = device->facts.cap;
@@ -180,7 +184,10 @@ static int device_open_transport(const char *name, struct accel_device *device)
 		return transport_inproc_open(name[6] ? name + 7 : "", &device->transport);
 	}
 	ret = device_find(name, info);
-	/* A node that is not in this sysfs (a container's, a test's) may still be opened by its path. */
+	/*
+	 * A node that is not in this sysfs (a container's, a test's) may still be opened by its
+	 * path.
+	 */
 	if (ret == -ENODEV && name && name[0] == '/') {
 		memset(info, 0, sizeof(*info));
 		snprintf(info->name, sizeof(info->name), "%s", name);

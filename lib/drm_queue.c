@@ -121,7 +121,8 @@ int drm_queue_wait(struct transport_queue *base, uint64_t point, uint64_t deadli
 
 	if (!point)
 		return 0;
-	return drm_call(to_drm(base->transport), DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &wait, "waiting for a job");
+	return drm_call(to_drm(base->transport), DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &wait,
+			"waiting for a job");
 }
 
 int drm_queue_notify_fd(struct transport_queue *base, uint64_t point, int fd)
@@ -130,7 +131,8 @@ int drm_queue_notify_fd(struct transport_queue *base, uint64_t point, int fd)
 		.handle = to_drm_queue(base)->timeline, .point = point, .fd = fd,
 	};
 
-	return drm_call(to_drm(base->transport), DRM_IOCTL_SYNCOBJ_EVENTFD, &notify, "arming an eventfd");
+	return drm_call(to_drm(base->transport), DRM_IOCTL_SYNCOBJ_EVENTFD, &notify,
+			"arming an eventfd");
 }
 
 int drm_queue_query(struct transport_queue *base, struct drm_aci_query_queue *state)

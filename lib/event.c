@@ -111,7 +111,9 @@ static int event_arm_fd(struct accel_stream *stream, uint64_t point, int fd)
 		stream_unpin(stream);
 		return ret;
 	}
-	return write(fd, &one, sizeof(one)) == sizeof(one) ? 0 : error_set(-errno, "eventfd: %s", strerror(errno));
+	return write(fd, &one, sizeof(one)) == sizeof(one)
+		       ? 0
+		       : error_set(-errno, "eventfd: %s", strerror(errno));
 }
 
 int accel_event_get_fd(struct accel_event *event, int *out)
@@ -127,7 +129,8 @@ int accel_event_get_fd(struct accel_event *event, int *out)
 	if (ret)
 		return ret;
 	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	ret = fd < 0 ? error_set(-errno, "eventfd: %s", strerror(errno)) : event_arm_fd(stream, point, fd);
+	ret = fd < 0 ? error_set(-errno, "eventfd: %s", strerror(errno))
+		     : event_arm_fd(stream, point, fd);
 	stream_unref(stream);
 	if (ret) {
 		if (fd >= 0)

@@ -26,14 +26,15 @@ static int argument_encode(const struct accel_context *context, uint32_t slot,
 	if (!bytes)
 		return error_set(-EINVAL, "argument %u is empty", slot);
 	*arg = (struct aci_arg) {
-		.value = htole64(argument->buffer->address + argument->offset), .bytes = htole64(bytes),
+		.value = htole64(argument->buffer->address + argument->offset),
+		.bytes = htole64(bytes),
 	};
 	return 0;
 }
 
 /* The card checks the same; here the text can say which argument and why, before anything runs. */
-static int argument_check(const struct program_slot *slot, uint32_t index, const struct accel_argument *argument,
-			  const struct aci_arg *arg)
+static int argument_check(const struct program_slot *slot, uint32_t index,
+			  const struct accel_argument *argument, const struct aci_arg *arg)
 {
 	uint64_t bytes = le64toh(arg->bytes);
 
@@ -42,17 +43,20 @@ static int argument_check(const struct program_slot *slot, uint32_t index, const
 	if (!bytes)
 		return error_set(-EINVAL, "argument %u must be a buffer", index);
 	if (bytes < slot->bytes)
-		return error_set(-EINVAL, "argument %u has %llu bytes, the program uses %llu", index,
-				 (unsigned long long)bytes, (unsigned long long)slot->bytes);
+		return error_set(-EINVAL, "argument %u has %llu bytes, the program uses %llu",
+				 index, (unsigned long long)bytes, (unsigned long long)slot->bytes);
 	if (le64toh(arg->value) % slot->align)
-		return error_set(-EINVAL, "argument %u must start at a multiple of %u bytes", index, slot->align);
+		return error_set(-EINVAL, "argument %u must start at a multiple of %u bytes", index,
+				 slot->align);
 	if (slot->written && argument->buffer->flags & ACCEL_BUFFER_READONLY)
-		return error_set(-EINVAL, "argument %u is written, but its buffer is read-only", index);
+		return error_set(-EINVAL, "argument %u is written, but its buffer is read-only",
+				 index);
 	return 0;
 }
 
 static int encode_arguments(const struct accel_stream *stream, const struct accel_program *program,
-			    const struct accel_argument *arguments, uint32_t count, struct aci_arg *table)
+			    const struct accel_argument *arguments, uint32_t count,
+			    struct aci_arg *table)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		int ret = argument_encode(stream->context, i, &arguments[i], &table[i]);
@@ -86,7 +90,8 @@ static int exec_locked(struct accel_stream *stream, const struct accel_program *
 	return ret;
 }
 
-static int check_exec(const struct accel_stream *stream, const struct accel_argument *arguments, uint32_t count)
+static int check_exec(const struct accel_stream *stream, const struct accel_argument *arguments,
+		      uint32_t count)
 {
 	if (count && !arguments)
 		return error_set(-EINVAL, "arguments must not be NULL");
@@ -111,7 +116,8 @@ int accel_stream_exec(struct accel_stream *stream, struct accel_program *program
 	if (program->context != stream->context)
 		return error_set(-EINVAL, "the program is not loaded to this context");
 	if (count < program->slot_count)
-		return error_set(-EINVAL, "%u arguments given, the program uses %u", count, program->slot_count);
+		return error_set(-EINVAL, "%u arguments given, the program uses %u", count,
+				 program->slot_count);
 	exec.program = htole64(program->code->address);
 	exec.program_bytes = htole32(program->code_bytes);
 	exec.arg_count = htole32(program->slot_count);
@@ -122,8 +128,8 @@ int accel_stream_exec(struct accel_stream *stream, struct accel_program *program
 	return ret;
 }
 
-int accel_stream_exec_blob(struct accel_stream *stream, const uint8_t uuid[16], uint64_t address, uint32_t bytes,
-			   const struct accel_argument *arguments, uint32_t count)
+int accel_stream_exec_blob(struct accel_stream *stream, const uint8_t uuid[16], uint64_t address,
+			   uint32_t bytes, const struct accel_argument *arguments, uint32_t count)
 {
 	struct aci_desc_exec exec = { 0 };
 	int ret;
@@ -134,7 +140,8 @@ int accel_stream_exec_blob(struct accel_stream *stream, const uint8_t uuid[16], 
 	if (ret)
 		return ret;
 	if (!bytes || address % 64)
-		return error_set(-EINVAL, "a program is not empty and its address is a multiple of 64");
+		return error_set(-EINVAL,
+				 "a program is not empty and its address is a multiple of 64");
 	ret = device_find_set(stream->context->device, uuid);
 	if (ret < 0)
 		return ret;

@@ -41,7 +41,7 @@ void accel_graph_destroy(struct accel_graph *graph)
 	free(graph);
 }
 
-/* --- Tables -------------------------------------------------------------------------------------------------- */
+/* --- Tables ----------------------------------------------------------------------- */
 
 /* One more zeroed entry at the end of a table; NULL: out of memory. The caller counts it. */
 static void *table_extend(void *table, uint32_t count, uint32_t *room, size_t size)
@@ -62,7 +62,8 @@ static void *table_extend(void *table, uint32_t count, uint32_t *room, size_t si
 	return memset((char *)*at + count * size, 0, size);
 }
 
-static int graph_add_storage(struct accel_graph *graph, enum storage_kind kind, uint64_t bytes, uint32_t *index)
+static int graph_add_storage(struct accel_graph *graph, enum storage_kind kind, uint64_t bytes,
+			     uint32_t *index)
 {
 	struct graph_storage *storage = table_extend(&graph->storages, graph->storage_count,
 						     &graph->storage_room, sizeof(*storage));
@@ -75,10 +76,11 @@ static int graph_add_storage(struct accel_graph *graph, enum storage_kind kind, 
 	return 0;
 }
 
-int graph_add_view(struct accel_graph *graph, uint32_t storage, const struct accel_view *view, uint32_t *tensor)
+int graph_add_view(struct accel_graph *graph, uint32_t storage, const struct accel_view *view,
+		   uint32_t *tensor)
 {
-	struct graph_tensor *entry = table_extend(&graph->tensors, graph->tensor_count, &graph->tensor_room,
-						  sizeof(*entry));
+	struct graph_tensor *entry = table_extend(&graph->tensors, graph->tensor_count,
+						  &graph->tensor_room, sizeof(*entry));
 
 	if (!entry)
 		return -ENOMEM;
@@ -88,8 +90,8 @@ int graph_add_view(struct accel_graph *graph, uint32_t storage, const struct acc
 	return 0;
 }
 
-int graph_add_dense(struct accel_graph *graph, enum storage_kind kind, enum accel_type type, uint32_t rank,
-		    const uint64_t *shape, uint32_t *tensor)
+int graph_add_dense(struct accel_graph *graph, enum storage_kind kind, enum accel_type type,
+		    uint32_t rank, const uint64_t *shape, uint32_t *tensor)
 {
 	struct accel_view view;
 	uint32_t storage;
@@ -125,7 +127,7 @@ bool view_is_dense(const struct accel_view *view)
 	return true;
 }
 
-/* --- Inputs, constants, outputs --------------------------------------------------------------------------------- */
+/* --- Inputs, constants, outputs --------------------------------------------------- */
 
 static int graph_name_tensor(struct accel_graph *graph, uint32_t tensor, const char *name)
 {
@@ -137,7 +139,8 @@ static int graph_name_tensor(struct accel_graph *graph, uint32_t tensor, const c
 	return 0;
 }
 
-static int port_add(struct graph_port **ports, uint32_t *count, uint32_t *room, const char *name, uint32_t tensor)
+static int port_add(struct graph_port **ports, uint32_t *count, uint32_t *room, const char *name,
+		    uint32_t tensor)
 {
 	struct graph_port *port = table_extend(ports, *count, room, sizeof(*port));
 
@@ -151,8 +154,8 @@ static int port_add(struct graph_port **ports, uint32_t *count, uint32_t *room, 
 	return 0;
 }
 
-int accel_graph_add_input(struct accel_graph *graph, const char *name, enum accel_type type, uint32_t rank,
-			  const uint64_t *shape, uint32_t *tensor)
+int accel_graph_add_input(struct accel_graph *graph, const char *name, enum accel_type type,
+			  uint32_t rank, const uint64_t *shape, uint32_t *tensor)
 {
 	int ret;
 
@@ -163,12 +166,14 @@ int accel_graph_add_input(struct accel_graph *graph, const char *name, enum acce
 	if (!ret)
 		ret = graph_name_tensor(graph, *tensor, name);
 	if (!ret)
-		ret = port_add(&graph->inputs, &graph->input_count, &graph->input_room, name, *tensor);
+		ret = port_add(&graph->inputs, &graph->input_count, &graph->input_room, name,
+			       *tensor);
 	return ret;
 }
 
-int accel_graph_add_constant(struct accel_graph *graph, const char *name, enum accel_type type, uint32_t rank,
-			     const uint64_t *shape, const void *data, uint32_t *tensor)
+int accel_graph_add_constant(struct accel_graph *graph, const char *name, enum accel_type type,
+			     uint32_t rank, const uint64_t *shape, const void *data,
+			     uint32_t *tensor)
 {
 	struct graph_storage *storage;
 	int ret;
@@ -215,15 +220,22 @@ int accel_graph_get_tensor(const struct accel_graph *graph, uint32_t tensor, enu
 	return 0;
 }
 
-/* --- Operations --------------------------------------------------------------------------------------------------- */
+/* --- Operations ------------------------------------------------------------------- */
 
-/* The same check as in a program, so that an error names the operation that the caller just added. */
+/*
+ * The same check as in a program, so that an error names the operation that the caller just added.
+ */
 static int graph_check_op(const struct accel_graph *graph, const struct graph_op *op)
 {
 	const struct graph_tensor *first = &graph->tensors[op->in[0] - 1];
 	struct program_op check = {
-		.opcode = op->opcode, .function = op->function, .alpha = op->alpha, .beta = op->beta,
-		.axis = op->axis, .window = &op->window, .out = &graph->tensors[op->out - 1].view,
+		.opcode = op->opcode,
+		.function = op->function,
+		.alpha = op->alpha,
+		.beta = op->beta,
+		.axis = op->axis,
+		.window = &op->window,
+		.out = &graph->tensors[op->out - 1].view,
 	};
 	int ret;
 
@@ -252,8 +264,8 @@ int graph_add_op(struct accel_graph *graph, const struct graph_op *op)
 }
 
 /* Add @op with a new dense output. */
-static int graph_compute(struct accel_graph *graph, struct graph_op *op, enum accel_type type, uint32_t rank,
-			 const uint64_t *shape, uint32_t *out)
+static int graph_compute(struct accel_graph *graph, struct graph_op *op, enum accel_type type,
+			 uint32_t rank, const uint64_t *shape, uint32_t *out)
 {
 	int ret = graph_add_dense(graph, STORAGE_COMPUTED, type, rank, shape, &op->out);
 
@@ -291,11 +303,15 @@ int graph_copy(struct accel_graph *graph, enum accel_type type, uint32_t in, uin
 	return ret ? ret : graph_compute(graph, &op, type, view.rank, view.shape, out);
 }
 
-int accel_graph_unary(struct accel_graph *graph, uint32_t function, float alpha, float beta, uint32_t in,
-		      uint32_t *out)
+int accel_graph_unary(struct accel_graph *graph, uint32_t function, float alpha, float beta,
+		      uint32_t in, uint32_t *out)
 {
 	struct graph_op op = {
-		.opcode = ACI_TCS_OP_UNARY, .function = function, .alpha = alpha, .beta = beta, .in = { in },
+		.opcode = ACI_TCS_OP_UNARY,
+		.function = function,
+		.alpha = alpha,
+		.beta = beta,
+		.in = { in },
 	};
 	struct accel_view view;
 	int ret = graph_begin(graph, out);
@@ -321,9 +337,12 @@ int graph_broadcast_shape(uint32_t a_rank, const uint64_t *a, uint32_t b_rank, c
 	return 0;
 }
 
-int accel_graph_binary(struct accel_graph *graph, uint32_t function, uint32_t in0, uint32_t in1, uint32_t *out)
+int accel_graph_binary(struct accel_graph *graph, uint32_t function, uint32_t in0, uint32_t in1,
+		       uint32_t *out)
 {
-	struct graph_op op = { .opcode = ACI_TCS_OP_BINARY, .function = function, .in = { in0, in1 } };
+	struct graph_op op = { .opcode = ACI_TCS_OP_BINARY,
+			       .function = function,
+			       .in = { in0, in1 } };
 	uint64_t shape[ACCEL_RANK_MAX];
 	struct accel_view a, b;
 	uint32_t rank;
@@ -355,7 +374,10 @@ static enum accel_type product_type(enum accel_type type)
 	return type == ACCEL_I8 ? ACCEL_I32 : type;
 }
 
-/* The card takes a bias of [N] or [M, N]; anything that broadcasts to these is made one of them by its strides. */
+/*
+ * The card takes a bias of [N] or [M, N]; anything that broadcasts to these is made one of them by
+ * its strides.
+ */
 static int graph_fit_bias(struct accel_graph *graph, uint32_t *bias, uint64_t m, uint64_t n)
 {
 	uint64_t shape[2] = { m, n };
@@ -371,10 +393,12 @@ static int graph_fit_bias(struct accel_graph *graph, uint32_t *bias, uint64_t m,
 	return ret ? error_prefix(ret, "matmul: bias: ") : 0;
 }
 
-int accel_graph_matmul(struct accel_graph *graph, uint32_t activation, uint32_t a, uint32_t b, uint32_t bias,
-		       uint32_t *out)
+int accel_graph_matmul(struct accel_graph *graph, uint32_t activation, uint32_t a, uint32_t b,
+		       uint32_t bias, uint32_t *out)
 {
-	struct graph_op op = { .opcode = ACI_TCS_OP_MATMUL, .function = activation, .in = { a, b, bias } };
+	struct graph_op op = { .opcode = ACI_TCS_OP_MATMUL,
+			       .function = activation,
+			       .in = { a, b, bias } };
 	uint64_t shape[ACCEL_RANK_MAX];
 	struct accel_view x, y;
 	uint32_t rank;
@@ -398,8 +422,9 @@ int accel_graph_matmul(struct accel_graph *graph, uint32_t activation, uint32_t 
 	return graph_compute(graph, &op, product_type(x.type), rank + 2, shape, out);
 }
 
-int accel_graph_conv(struct accel_graph *graph, uint32_t activation, const struct accel_window *window,
-		     uint32_t in, uint32_t weights, uint32_t bias, uint32_t *out)
+int accel_graph_conv(struct accel_graph *graph, uint32_t activation,
+		     const struct accel_window *window, uint32_t in, uint32_t weights,
+		     uint32_t bias, uint32_t *out)
 {
 	struct graph_op op = {
 		.opcode = ACI_TCS_OP_CONV, .function = activation, .in = { in, weights, bias },
@@ -428,8 +453,8 @@ int accel_graph_conv(struct accel_graph *graph, uint32_t activation, const struc
 			       window->pad_begin[1], window->pad_end[1]) }, out);
 }
 
-int accel_graph_pool(struct accel_graph *graph, uint32_t opcode, const struct accel_window *window, uint32_t in,
-		     uint32_t *out)
+int accel_graph_pool(struct accel_graph *graph, uint32_t opcode, const struct accel_window *window,
+		     uint32_t in, uint32_t *out)
 {
 	struct graph_op op = { .opcode = opcode, .in = { in } };
 	struct accel_view x;
@@ -446,12 +471,16 @@ int accel_graph_pool(struct accel_graph *graph, uint32_t opcode, const struct ac
 	if (x.rank != 4)
 		return error_set(-EINVAL, "%s: the input needs rank 4", tcs_op_name(opcode));
 	op.window = *window;
-	return graph_compute(graph, &op, x.type, 4, (uint64_t[]) {
-		x.shape[0], x.shape[1],
-		window_outputs(x.shape[2], window->kernel[0], window->stride[0], window->dilation[0],
-			       window->pad_begin[0], window->pad_end[0]),
-		window_outputs(x.shape[3], window->kernel[1], window->stride[1], window->dilation[1],
-			       window->pad_begin[1], window->pad_end[1]) }, out);
+	return graph_compute(graph, &op, x.type, 4,
+			     (uint64_t[]) {
+				     x.shape[0], x.shape[1],
+				     window_outputs(x.shape[2], window->kernel[0],
+						    window->stride[0], window->dilation[0],
+						    window->pad_begin[0], window->pad_end[0]),
+				     window_outputs(x.shape[3], window->kernel[1],
+						    window->stride[1], window->dilation[1],
+						    window->pad_begin[1], window->pad_end[1]) },
+			     out);
 }
 
 int accel_graph_convert(struct accel_graph *graph, enum accel_type type, uint32_t in, uint32_t *out)

@@ -56,10 +56,11 @@ struct accel_graph {
 /** graph_find() - NULL with text: no such tensor */
 struct graph_tensor *graph_find(const struct accel_graph *graph, uint32_t tensor);
 /** graph_add_view() - a tensor that looks at @storage by @view */
-int graph_add_view(struct accel_graph *graph, uint32_t storage, const struct accel_view *view, uint32_t *tensor);
+int graph_add_view(struct accel_graph *graph, uint32_t storage, const struct accel_view *view,
+		   uint32_t *tensor);
 /** graph_add_dense() - a tensor with a storage of its own */
-int graph_add_dense(struct accel_graph *graph, enum storage_kind kind, enum accel_type type, uint32_t rank,
-		    const uint64_t *shape, uint32_t *tensor);
+int graph_add_dense(struct accel_graph *graph, enum storage_kind kind, enum accel_type type,
+		    uint32_t rank, const uint64_t *shape, uint32_t *tensor);
 /** graph_add_op() - checks types and shapes; all tensors exist already */
 int graph_add_op(struct accel_graph *graph, const struct graph_op *op);
 /** graph_copy() - to a new dense tensor of @type */
@@ -71,7 +72,7 @@ int graph_broadcast_shape(uint32_t a_rank, const uint64_t *a, uint32_t b_rank, c
 /** view_is_dense() - row-major without gaps */
 bool view_is_dense(const struct accel_view *view);
 
-/* --- graph_plan.c: pure functions --- */
+/* --- graph_plan.c: pure functions ------------------------------------------------- */
 
 /** struct plan_item - bytes that live from step @first to step @last, both included */
 struct plan_item {

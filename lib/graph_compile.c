@@ -31,7 +31,7 @@ static const struct graph_tensor *compile_tensor(const struct compile *compile, 
 	return &compile->graph->tensors[tensor - 1];
 }
 
-/* --- What is needed ------------------------------------------------------------------------------------------ */
+/* --- What is needed --------------------------------------------------------------- */
 
 /* A download reads dense bytes of the workspace: other outputs are copied there first. */
 static int compile_outputs(struct compile *compile)
@@ -39,7 +39,8 @@ static int compile_outputs(struct compile *compile)
 	struct accel_graph *graph = compile->graph;
 
 	for (uint32_t i = 0; i < graph->output_count; i++) {
-		const struct graph_tensor *tensor = compile_tensor(compile, graph->outputs[i].tensor);
+		const struct graph_tensor *tensor =
+			compile_tensor(compile, graph->outputs[i].tensor);
 		bool direct = view_is_dense(&tensor->view) &&
 			      graph->storages[tensor->storage].kind != STORAGE_CONSTANT;
 		int ret = 0;
@@ -65,7 +66,8 @@ static int compile_alloc(struct compile *compile)
 
 static void compile_use(struct compile *compile, uint32_t tensor, uint32_t step)
 {
-	struct compile_storage *storage = &compile->storages[compile_tensor(compile, tensor)->storage];
+	struct compile_storage *storage =
+		&compile->storages[compile_tensor(compile, tensor)->storage];
 
 	if (!storage->needed) {
 		storage->needed = true;
@@ -101,7 +103,7 @@ static void compile_lifetimes(struct compile *compile)
 		compile_use(compile, graph->inputs[i].tensor, 0);
 }
 
-/* --- Where it lives --------------------------------------------------------------------------------------------- */
+/* --- Where it lives --------------------------------------------------------------- */
 
 static int compile_constants(struct compile *compile)
 {
@@ -113,8 +115,8 @@ static int compile_constants(struct compile *compile)
 		if (graph->storages[i].kind != STORAGE_CONSTANT || !compile->storages[i].needed)
 			continue;
 		compile->storages[i].offset = compile->constant_bytes;
-		if (__builtin_add_overflow(compile->constant_bytes, graph->storages[i].bytes + STORAGE_ALIGN - 1,
-					   &end))
+		if (__builtin_add_overflow(compile->constant_bytes,
+					   graph->storages[i].bytes + STORAGE_ALIGN - 1, &end))
 			return error_set(-EINVAL, "the constants are too large");
 		compile->constant_bytes = end & ~(uint64_t)(STORAGE_ALIGN - 1);
 	}
@@ -123,7 +125,8 @@ static int compile_constants(struct compile *compile)
 
 static bool compile_is_planned(const struct compile *compile, uint32_t storage)
 {
-	return compile->storages[storage].needed && compile->graph->storages[storage].kind != STORAGE_CONSTANT;
+	return compile->storages[storage].needed &&
+	       compile->graph->storages[storage].kind != STORAGE_CONSTANT;
 }
 
 static int compile_workspace(struct compile *compile)
@@ -153,7 +156,7 @@ static int compile_workspace(struct compile *compile)
 	return ret;
 }
 
-/* --- The program --------------------------------------------------------------------------------------------------- */
+/* --- The program ------------------------------------------------------------------ */
 
 static void compile_view(const struct compile *compile, uint32_t tensor, struct accel_view *view)
 {
@@ -165,7 +168,8 @@ static void compile_view(const struct compile *compile, uint32_t tensor, struct 
 	view->offset += compile->storages[found->storage].offset;
 }
 
-static int compile_op(const struct compile *compile, const struct graph_op *op, struct accel_program *program)
+static int compile_op(const struct compile *compile, const struct graph_op *op,
+		      struct accel_program *program)
 {
 	struct accel_view views[PROGRAM_INPUTS], out;
 	const struct accel_view *in[PROGRAM_INPUTS] = { NULL };
@@ -189,7 +193,8 @@ static int compile_op(const struct compile *compile, const struct graph_op *op, 
 	case ACI_TCS_OP_MATMUL:
 		return accel_program_matmul(program, op->function, in[0], in[1], in[2], &out);
 	case ACI_TCS_OP_CONV:
-		return accel_program_conv(program, op->function, &op->window, in[0], in[1], in[2], &out);
+		return accel_program_conv(program, op->function, &op->window, in[0], in[1], in[2],
+					  &out);
 	default:
 		return accel_program_pool(program, op->opcode, &op->window, in[0], &out);
 	}
@@ -205,7 +210,7 @@ static int compile_program(const struct compile *compile, struct accel_model *mo
 	return ret;
 }
 
-/* --- To the card -------------------------------------------------------------------------------------------------------- */
+/* --- To the card ------------------------------------------------------------------ */
 
 static int compile_buffers(const struct compile *compile, struct accel_model *model)
 {
@@ -235,8 +240,10 @@ static int compile_upload(const struct compile *compile, struct accel_model *mod
 		return ret;
 	for (uint32_t i = 0; i < graph->storage_count && !ret; i++)
 		if (graph->storages[i].kind == STORAGE_CONSTANT && compile->storages[i].needed)
-			ret = accel_stream_upload(stream, model->constants, compile->storages[i].offset,
-						  graph->storages[i].data, graph->storages[i].bytes);
+			ret = accel_stream_upload(stream, model->constants,
+						  compile->storages[i].offset,
+						  graph->storages[i].data,
+						  graph->storages[i].bytes);
 	if (!ret && model->program->op_count)
 		ret = accel_program_load(model->program, model->context, stream);
 	if (!ret)
@@ -245,9 +252,10 @@ static int compile_upload(const struct compile *compile, struct accel_model *mod
 	return ret;
 }
 
-/* --- Inputs and outputs ---------------------------------------------------------------------------------------------------- */
+/* --- Inputs and outputs ----------------------------------------------------------- */
 
-static int compile_port(const struct compile *compile, const char *name, uint32_t tensor, struct model_port *port)
+static int compile_port(const struct compile *compile, const char *name, uint32_t tensor,
+			struct model_port *port)
 {
 	const struct graph_tensor *found = compile_tensor(compile, tensor);
 	struct accel_tensor_info *info = &port->info;
@@ -277,7 +285,8 @@ static int compile_ports(const struct compile *compile, struct accel_model *mode
 		return error_set(-ENOMEM, "out of memory");
 	for (; model->input_count < graph->input_count && !ret; model->input_count++)
 		ret = compile_port(compile, graph->inputs[model->input_count].name,
-				   graph->inputs[model->input_count].tensor, &model->inputs[model->input_count]);
+				   graph->inputs[model->input_count].tensor,
+				   &model->inputs[model->input_count]);
 	for (; model->output_count < graph->output_count && !ret; model->output_count++)
 		ret = compile_port(compile, graph->outputs[model->output_count].name,
 				   compile->output_tensors[model->output_count],
@@ -321,7 +330,8 @@ static int compile_model(struct compile *compile, struct accel_model *model)
 	return 0;
 }
 
-int accel_model_compile(struct accel_graph *graph, struct accel_context *context, struct accel_model **out)
+int accel_model_compile(struct accel_graph *graph, struct accel_context *context,
+			struct accel_model **out)
 {
 	struct compile compile = { .graph = graph };
 	struct accel_model *model;

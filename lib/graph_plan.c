@@ -62,7 +62,8 @@ static bool overlap_in_time(const struct plan_item *a, const struct plan_item *b
 }
 
 /* @placed is sorted by offset. Return: the offset for @item. */
-static uint64_t find_gap(struct plan_item *const *placed, uint32_t count, const struct plan_item *item)
+static uint64_t find_gap(struct plan_item *const *placed, uint32_t count,
+			 const struct plan_item *item)
 {
 	uint64_t end = 0, best = UINT64_MAX, best_bytes = UINT64_MAX;
 
@@ -71,7 +72,8 @@ static uint64_t find_gap(struct plan_item *const *placed, uint32_t count, const 
 
 		if (!overlap_in_time(item, other))
 			continue;
-		if (other->offset > end && other->offset - end >= item->bytes && other->offset - end < best_bytes) {
+		if (other->offset > end && other->offset - end >= item->bytes &&
+		    other->offset - end < best_bytes) {
 			best = end;
 			best_bytes = other->offset - end;
 		}
@@ -127,8 +129,8 @@ struct plan_work {
 	struct plan_item **placed;
 };
 
-static void try_orders(struct plan_work *work, struct plan_item *items, uint32_t count, uint64_t bound,
-		       uint64_t *peak)
+static void try_orders(struct plan_work *work, struct plan_item *items, uint32_t count,
+		       uint64_t bound, uint64_t *peak)
 {
 	static const plan_compare orders[] = { by_size, by_area, by_length, by_start };
 

@@ -5,7 +5,8 @@
 #include "error.h"
 #include "graph.h"
 
-static int view_begin(const struct accel_graph *graph, uint32_t in, struct graph_tensor *tensor, uint32_t *out)
+static int view_begin(const struct accel_graph *graph, uint32_t in, struct graph_tensor *tensor,
+		      uint32_t *out)
 {
 	const struct graph_tensor *found;
 
@@ -34,7 +35,8 @@ static uint64_t count_elements(uint32_t rank, const uint64_t *shape)
  * of both are taken from the innermost on, in groups of equal size; within a
  * group the old ones must lie densely over each other.
  */
-static bool reshape_strides(const struct accel_view *old, uint32_t rank, const uint64_t *shape, int64_t *stride)
+static bool reshape_strides(const struct accel_view *old, uint32_t rank, const uint64_t *shape,
+			    int64_t *stride)
 {
 	int64_t i = (int64_t)old->rank - 1, j = (int64_t)rank - 1;
 
@@ -68,7 +70,8 @@ static bool reshape_strides(const struct accel_view *old, uint32_t rank, const u
 	return true;
 }
 
-int accel_graph_reshape(struct accel_graph *graph, uint32_t in, uint32_t rank, const uint64_t *shape, uint32_t *out)
+int accel_graph_reshape(struct accel_graph *graph, uint32_t in, uint32_t rank,
+			const uint64_t *shape, uint32_t *out)
 {
 	struct graph_tensor tensor;
 	struct accel_view view;
@@ -77,12 +80,16 @@ int accel_graph_reshape(struct accel_graph *graph, uint32_t in, uint32_t rank, c
 	if (ret)
 		return ret;
 	if (rank > ACCEL_RANK_MAX || (rank && !shape))
-		return error_set(-EINVAL, "reshape: rank %u is above %d or the shape is NULL", rank, ACCEL_RANK_MAX);
+		return error_set(-EINVAL, "reshape: rank %u is above %d or the shape is NULL", rank,
+				 ACCEL_RANK_MAX);
 	if (count_elements(rank, shape) != count_elements(tensor.view.rank, tensor.view.shape))
 		return error_set(-EINVAL, "reshape: %llu elements cannot become %llu",
-				 (unsigned long long)count_elements(tensor.view.rank, tensor.view.shape),
+				 (unsigned long long)count_elements(tensor.view.rank,
+								    tensor.view.shape),
 				 (unsigned long long)count_elements(rank, shape));
-	view = (struct accel_view) { .type = tensor.view.type, .rank = rank, .offset = tensor.view.offset };
+	view = (struct accel_view) { .type = tensor.view.type,
+				     .rank = rank,
+				     .offset = tensor.view.offset };
 	if (rank)
 		memcpy(view.shape, shape, rank * sizeof(*shape));
 	if (reshape_strides(&tensor.view, rank, shape, view.stride))
@@ -91,7 +98,8 @@ int accel_graph_reshape(struct accel_graph *graph, uint32_t in, uint32_t rank, c
 	return ret ? ret : accel_graph_reshape(graph, *out, rank, shape, out);
 }
 
-int accel_graph_transpose(struct accel_graph *graph, uint32_t in, const uint32_t *permutation, uint32_t *out)
+int accel_graph_transpose(struct accel_graph *graph, uint32_t in, const uint32_t *permutation,
+			  uint32_t *out)
 {
 	struct graph_tensor tensor;
 	struct accel_view view;
@@ -107,7 +115,8 @@ int accel_graph_transpose(struct accel_graph *graph, uint32_t in, const uint32_t
 		uint32_t from = permutation[i];
 
 		if (from >= view.rank || seen >> from & 1)
-			return error_set(-EINVAL, "transpose: no permutation of %u dimensions", view.rank);
+			return error_set(-EINVAL, "transpose: no permutation of %u dimensions",
+					 view.rank);
 		seen |= 1u << from;
 		view.shape[i] = tensor.view.shape[from];
 		view.stride[i] = tensor.view.stride[from];
@@ -115,7 +124,8 @@ int accel_graph_transpose(struct accel_graph *graph, uint32_t in, const uint32_t
 	return graph_add_view(graph, tensor.storage, &view, out);
 }
 
-int accel_graph_broadcast(struct accel_graph *graph, uint32_t in, uint32_t rank, const uint64_t *shape, uint32_t *out)
+int accel_graph_broadcast(struct accel_graph *graph, uint32_t in, uint32_t rank,
+			  const uint64_t *shape, uint32_t *out)
 {
 	struct graph_tensor tensor;
 	struct accel_view view;
@@ -125,15 +135,20 @@ int accel_graph_broadcast(struct accel_graph *graph, uint32_t in, uint32_t rank,
 	if (ret)
 		return ret;
 	if (rank > ACCEL_RANK_MAX || rank < tensor.view.rank || (rank && !shape))
-		return error_set(-EINVAL, "broadcast: rank %u to %u is not possible", tensor.view.rank, rank);
-	view = (struct accel_view) { .type = tensor.view.type, .rank = rank, .offset = tensor.view.offset };
+		return error_set(-EINVAL, "broadcast: rank %u to %u is not possible",
+				 tensor.view.rank, rank);
+	view = (struct accel_view) { .type = tensor.view.type,
+				     .rank = rank,
+				     .offset = tensor.view.offset };
 	for (uint32_t i = 0; i < rank; i++) {
 		uint32_t missing = rank - tensor.view.rank;
 		uint64_t size = i < missing ? 1 : tensor.view.shape[i - missing];
 
 		if (size != 1 && size != shape[i])
-			return error_set(-EINVAL, "broadcast: dimension of %llu to %llu elements is not possible",
-					 (unsigned long long)size, (unsigned long long)shape[i]);
+			return error_set(
+				-EINVAL,
+				"broadcast: dimension of %llu to %llu elements is not possible",
+				(unsigned long long)size, (unsigned long long)shape[i]);
 		view.shape[i] = shape[i];
 		view.stride[i] = size == 1 ? 0 : tensor.view.stride[i - missing];
 	}
@@ -142,26 +157,30 @@ int accel_graph_broadcast(struct accel_graph *graph, uint32_t in, uint32_t rank,
 }
 
 /* One axis: elements begin, begin + step, ... inside the dimension. */
-static int slice_axis(struct accel_view *view, uint32_t axis, uint64_t begin, uint64_t size, int64_t step)
+static int slice_axis(struct accel_view *view, uint32_t axis, uint64_t begin, uint64_t size,
+		      int64_t step)
 {
 	uint64_t limit = view->shape[axis], element = accel_type_bytes(view->type);
 	__int128 last = (__int128)begin + (__int128)step * ((__int128)size - 1);
 	__int128 offset = (__int128)view->offset + (__int128)view->stride[axis] * begin * element;
 
 	if (!size || begin >= limit || last < 0 || last >= limit || (size > 1 && !step))
-		return error_set(-EINVAL, "slice: axis %u: %llu elements from %llu by %lld are not in %llu", axis,
-				 (unsigned long long)size, (unsigned long long)begin, (long long)step,
-				 (unsigned long long)limit);
+		return error_set(-EINVAL,
+				 "slice: axis %u: %llu elements from %llu by %lld are not in %llu",
+				 axis, (unsigned long long)size, (unsigned long long)begin,
+				 (long long)step, (unsigned long long)limit);
 	view->offset = (uint64_t)offset;
 	view->shape[axis] = size;
-	/* With one element the stride has no meaning; with more, the product is inside the storage. */
+	/*
+	 * With one element the stride has no meaning; with more, the product is inside the storage.
+	 */
 	if (size > 1)
 		view->stride[axis] *= step;
 	return 0;
 }
 
-int accel_graph_slice(struct accel_graph *graph, uint32_t in, const uint64_t *begin, const uint64_t *shape,
-		      const int64_t *step, uint32_t *out)
+int accel_graph_slice(struct accel_graph *graph, uint32_t in, const uint64_t *begin,
+		      const uint64_t *shape, const int64_t *step, uint32_t *out)
 {
 	struct graph_tensor tensor;
 	uint64_t end;
@@ -178,8 +197,8 @@ int accel_graph_slice(struct accel_graph *graph, uint32_t in, const uint64_t *be
 	return ret ? ret : graph_add_view(graph, tensor.storage, &tensor.view, out);
 }
 
-static int concat_shape(const struct accel_graph *graph, uint32_t axis, const uint32_t *in, uint32_t count,
-			struct accel_view *view)
+static int concat_shape(const struct accel_graph *graph, uint32_t axis, const uint32_t *in,
+			uint32_t count, struct accel_view *view)
 {
 	const struct graph_tensor *tensor;
 
@@ -197,14 +216,17 @@ static int concat_shape(const struct accel_graph *graph, uint32_t axis, const ui
 			return error_set(-EINVAL, "concat: input %u differs in type or rank", n);
 		for (uint32_t i = 0; i < view->rank; i++)
 			if (i != axis && tensor->view.shape[i] != view->shape[i])
-				return error_set(-EINVAL, "concat: input %u differs in dimension %u", n, i);
-		if (__builtin_add_overflow(view->shape[axis], tensor->view.shape[axis], &view->shape[axis]))
+				return error_set(-EINVAL,
+						 "concat: input %u differs in dimension %u", n, i);
+		if (__builtin_add_overflow(view->shape[axis], tensor->view.shape[axis],
+					   &view->shape[axis]))
 			return error_set(-EINVAL, "concat: the result is too large");
 	}
 	return 0;
 }
 
-int accel_graph_concat(struct accel_graph *graph, uint32_t axis, const uint32_t *in, uint32_t count, uint32_t *out)
+int accel_graph_concat(struct accel_graph *graph, uint32_t axis, const uint32_t *in, uint32_t count,
+		       uint32_t *out)
 {
 	struct graph_op op = { .opcode = ACI_TCS_OP_COPY };
 	uint64_t begin[ACCEL_RANK_MAX] = { 0 };
@@ -217,7 +239,8 @@ int accel_graph_concat(struct accel_graph *graph, uint32_t axis, const uint32_t 
 	*out = ACCEL_TENSOR_NONE;
 	ret = concat_shape(graph, axis, in, count, &view);
 	if (!ret)
-		ret = graph_add_dense(graph, STORAGE_COMPUTED, view.type, view.rank, view.shape, &whole);
+		ret = graph_add_dense(graph, STORAGE_COMPUTED, view.type, view.rank, view.shape,
+				      &whole);
 	for (uint32_t n = 0; n < count && !ret; n++) {
 		struct accel_view part = graph->tensors[in[n] - 1].view;
 

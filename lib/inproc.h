@@ -168,7 +168,8 @@ void inproc_bo_destroy(struct transport_bo *bo);
 int inproc_admin_init(struct inproc_card *card);
 void inproc_admin_fini(struct inproc_card *card);
 /** inproc_admin_call() - one command, waits for it. @data: NULL or 4096 bytes that it fills. */
-int inproc_admin_call(struct inproc_card *card, struct aci_admin_cmd *cmd, uint32_t bound_ms, void *data);
+int inproc_admin_call(struct inproc_card *card, struct aci_admin_cmd *cmd, uint32_t bound_ms,
+		      void *data);
 
 /* inproc_vm.c */
 int inproc_vm_init(struct inproc_card *card);
@@ -177,7 +178,8 @@ int inproc_vm_create(struct transport *transport, uint32_t *vm_id);
 void inproc_vm_destroy(struct transport *transport, uint32_t vm_id);
 int inproc_vm_map(struct transport *transport, uint32_t vm_id, struct transport_bo *bo, uint64_t va,
 		  bool readonly);
-void inproc_vm_unmap(struct transport *transport, uint32_t vm_id, struct transport_bo *bo, uint64_t va);
+void inproc_vm_unmap(struct transport *transport, uint32_t vm_id, struct transport_bo *bo,
+		     uint64_t va);
 
 /* inproc_queue.c; struct inproc_queue is in inproc_queue.h */
 int inproc_queue_create(struct transport *transport, const struct transport_queue_options *options,

@@ -14,7 +14,8 @@ int inproc_admin_init(struct inproc_card *card)
 	int ret = inproc_dma_alloc(card, ADMIN_ENTRIES * sizeof(struct aci_admin_cmd), &admin->sq);
 
 	if (!ret)
-		ret = inproc_dma_alloc(card, ADMIN_ENTRIES * sizeof(struct aci_admin_cpl), &admin->cq);
+		ret = inproc_dma_alloc(card, ADMIN_ENTRIES * sizeof(struct aci_admin_cpl),
+				       &admin->cq);
 	if (!ret)
 		ret = inproc_dma_alloc(card, PAGE_BYTES, &admin->data);
 	if (ret)
@@ -32,10 +33,13 @@ void inproc_admin_fini(struct inproc_card *card)
 	inproc_dma_free(card, &card->admin.data);
 }
 
-/* Second half of the next completion, which the card stores last and as a whole: id, status, phase. */
+/*
+ * Second half of the next completion, which the card stores last and as a whole: id, status, phase.
+ */
 static uint64_t admin_next(struct inproc_admin *admin)
 {
-	struct aci_admin_cpl *cpl = (struct aci_admin_cpl *)admin->cq.cpu + admin->head % ADMIN_ENTRIES;
+	struct aci_admin_cpl *cpl = (struct aci_admin_cpl *)admin->cq.cpu +
+				    admin->head % ADMIN_ENTRIES;
 
 	return shared_read64((__le64 *)&cpl->cid);
 }
@@ -75,13 +79,15 @@ static int admin_error(uint8_t opcode, uint16_t status)
 		error = -EIO;
 		break;
 	}
-	return error_set(error, "inproc: admin command 0x%02x failed: %s", opcode, accel_status_text(status));
+	return error_set(error, "inproc: admin command 0x%02x failed: %s", opcode,
+			 accel_status_text(status));
 }
 
 /* A driver's margin on top of the bound: this process shares its cores with the card. */
 #define ADMIN_MARGIN_MS	5000u
 
-int inproc_admin_call(struct inproc_card *card, struct aci_admin_cmd *cmd, uint32_t bound_ms, void *data)
+int inproc_admin_call(struct inproc_card *card, struct aci_admin_cmd *cmd, uint32_t bound_ms,
+		      void *data)
 {
 	struct inproc_admin *admin = &card->admin;
 	uint64_t cpl;

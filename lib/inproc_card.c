@@ -12,7 +12,7 @@
 #define INPROC_VA_END		(1ull << ACI_VA_BITS)
 #define INPROC_BUS_START	(1ull << 20)
 
-/* --- Options: "memory=64M,queues=8,profile=base" ------------------------------------- */
+/* --- Options: "memory=64M,queues=8,profile=base" ---------------------------------- */
 
 static int option_number(const char *text, uint64_t *value)
 {
@@ -95,8 +95,11 @@ static int options_parse(struct vcard_config *config, const char *options)
 		if (value)
 			*value++ = '\0';
 		if (!value || option_apply(config, part, value))
-			ret = error_set(-EINVAL, "inproc: bad option \"%s\"; known are memory, aperture, queues, "
-					"vms, vectors, copy, compute (numbers), serial, profile=base", part);
+			ret = error_set(
+				-EINVAL,
+				"inproc: bad option \"%s\"; known are memory, aperture, queues, "
+				"vms, vectors, copy, compute (numbers), serial, profile=base",
+				part);
 	}
 	free(copy);
 	/* The base profile is one of everything; what it leaves no choice about follows from it. */
@@ -107,7 +110,7 @@ static int options_parse(struct vcard_config *config, const char *options)
 	return ret;
 }
 
-/* --- Interrupts ------------------------------------------------------------------------ */
+/* --- Interrupts ------------------------------------------------------------------- */
 
 static void inproc_raise_irq(void *opaque, unsigned int vector)
 {
@@ -127,13 +130,15 @@ static void inproc_log(void *opaque, enum vcard_log_level level, const char *lin
 		fprintf(stderr, "inproc: %s\n", line);
 }
 
-static const struct vcard_ops inproc_vcard_ops = { .raise_irq = inproc_raise_irq, .log = inproc_log };
+static const struct vcard_ops inproc_vcard_ops = { .raise_irq = inproc_raise_irq,
+						   .log = inproc_log };
 
 int inproc_irq_wait(struct inproc_card *card, bool (*done)(void *argument), void *argument,
 		    uint64_t deadline_ns)
 {
 	struct timespec until = {
-		.tv_sec = (time_t)(deadline_ns / 1000000000u), .tv_nsec = (long)(deadline_ns % 1000000000u),
+		.tv_sec = (time_t)(deadline_ns / 1000000000u),
+		.tv_nsec = (long)(deadline_ns % 1000000000u),
 	};
 	int ret = 0;
 
@@ -164,7 +169,7 @@ void inproc_wedge(struct inproc_card *card, const char *why)
 	inproc_raise_irq(card, 0);
 }
 
-/* --- Power on and off --------------------------------------------------------------------- */
+/* --- Power on and off ------------------------------------------------------------- */
 
 static int inproc_read_facts(struct inproc_card *card)
 {
@@ -174,7 +179,8 @@ static int inproc_read_facts(struct inproc_card *card)
 		return error_set(-ENODEV, "inproc: not an ACI card");
 	card->version = inproc_reg32(card, ACI_REG_VERSION);
 	if (card->version >> 16 != ACI_VERSION_MAJOR)
-		return error_set(-ENOTSUP, "inproc: card interface version %u is not known", card->version >> 16);
+		return error_set(-ENOTSUP, "inproc: card interface version %u is not known",
+				 card->version >> 16);
 	card->cap = inproc_reg64(card, ACI_REG_CAP);
 	value = inproc_reg32(card, ACI_REG_ADDRESSING);
 	card->dma_bits = ACI_ADDRESSING_DMA_BITS(value);
@@ -236,7 +242,8 @@ static int inproc_start(struct inproc_card *card, const struct vcard_config *con
 	int ret = vcard_create(config, &inproc_vcard_ops, card, &card->vcard);
 
 	if (ret)
-		return error_set(ret, "inproc: no virtual card with these options: %s", strerror(-ret));
+		return error_set(ret, "inproc: no virtual card with these options: %s",
+				 strerror(-ret));
 	vcard_get_aperture(card->vcard, &card->aperture);
 	vcard_get_doorbells(card->vcard, &card->doorbells);
 	ret = inproc_read_facts(card);
@@ -244,7 +251,8 @@ static int inproc_start(struct inproc_card *card, const struct vcard_config *con
 		return ret;
 	/* 47 bits are plenty, and stay clear of overflow in address arithmetic. */
 	bus_end = 1ull << (card->dma_bits < 47 ? card->dma_bits : 47);
-	if (va_init(&card->bus, INPROC_BUS_START, bus_end) || va_init(&card->memory, 0, card->mem_bytes))
+	if (va_init(&card->bus, INPROC_BUS_START, bus_end) ||
+	    va_init(&card->memory, 0, card->mem_bytes))
 		return error_set(-ENOMEM, "out of memory");
 	vcard_set_bus_master(card->vcard, true);
 	ret = inproc_admin_init(card);

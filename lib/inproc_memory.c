@@ -7,7 +7,7 @@
 #include "error.h"
 #include "inproc.h"
 
-/* --- Host memory that the card reaches ------------------------------------------------ */
+/* --- Host memory that the card reaches -------------------------------------------- */
 
 static int inproc_bus_alloc(struct inproc_card *card, uint64_t bytes, uint64_t *address)
 {
@@ -36,7 +36,8 @@ int inproc_dma_alloc(struct inproc_card *card, uint64_t bytes, struct inproc_dma
 	bytes = (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
 	cpu = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (cpu == MAP_FAILED)
-		return error_set(-ENOMEM, "out of memory: no %llu bytes", (unsigned long long)bytes);
+		return error_set(-ENOMEM, "out of memory: no %llu bytes",
+				 (unsigned long long)bytes);
 	ret = inproc_bus_alloc(card, bytes, &address);
 	if (ret)
 		goto err_unmap;
@@ -63,7 +64,7 @@ void inproc_dma_free(struct inproc_card *card, struct inproc_dma *dma)
 	dma->cpu = NULL;
 }
 
-/* --- Card memory -------------------------------------------------------------------------- */
+/* --- Card memory ------------------------------------------------------------------ */
 
 /* All card memory is dirty until it was scrubbed. */
 static int inproc_scrub(struct inproc_card *card, uint64_t address, uint64_t bytes)
@@ -87,7 +88,8 @@ static int inproc_scrub(struct inproc_card *card, uint64_t address, uint64_t byt
 	return ret;
 }
 
-static int inproc_card_alloc(struct inproc_card *card, uint64_t bytes, bool mappable, uint64_t *address)
+static int inproc_card_alloc(struct inproc_card *card, uint64_t bytes, bool mappable,
+			     uint64_t *address)
 {
 	struct va_range inside = { 0, card->aperture.bytes };
 	struct va_range outside = { card->aperture.bytes, card->mem_bytes };
@@ -101,11 +103,13 @@ static int inproc_card_alloc(struct inproc_card *card, uint64_t bytes, bool mapp
 	if (ret == -ENOSPC && !mappable)
 		ret = va_alloc(&card->memory, bytes, align, NULL, address);
 	if (ret == -ENOSPC)
-		ret = va_alloc(&card->memory, bytes, PAGE_BYTES, mappable ? &inside : NULL, address);
+		ret = va_alloc(&card->memory, bytes, PAGE_BYTES, mappable ? &inside : NULL,
+			       address);
 	free_bytes = card->memory.free_bytes;
 	pthread_mutex_unlock(&card->memory_lock);
 	if (ret)
-		return error_set(ret, "card memory is full: %llu bytes asked for, %llu of %llu free%s",
+		return error_set(ret,
+				 "card memory is full: %llu bytes asked for, %llu of %llu free%s",
 				 (unsigned long long)bytes, (unsigned long long)free_bytes,
 				 (unsigned long long)card->mem_bytes,
 				 mappable ? " (mappable memory is a part of it)" : "");
@@ -121,7 +125,7 @@ static void inproc_card_free(struct inproc_card *card, uint64_t address, uint64_
 	pthread_mutex_unlock(&card->memory_lock);
 }
 
-/* --- BOs ------------------------------------------------------------------------------------ */
+/* --- BOs -------------------------------------------------------------------------- */
 
 int inproc_bo_create(struct transport *transport, uint64_t bytes, enum accel_placement placement,
 		     bool mappable, struct transport_bo **out)
@@ -160,7 +164,9 @@ int inproc_bo_map(struct transport_bo *base, void **pointer)
 		return 0;
 	}
 	if (bo->address + base->bytes > card->aperture.bytes)
-		return error_set(-EACCES, "this card memory is not mappable: create it with ACCEL_BUFFER_MAPPABLE");
+		return error_set(
+			-EACCES,
+			"this card memory is not mappable: create it with ACCEL_BUFFER_MAPPABLE");
 	*pointer = (char *)card->aperture.map + bo->address;
 	return 0;
 }

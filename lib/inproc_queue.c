@@ -17,7 +17,7 @@ static inline struct inproc_queue *to_queue(struct transport_queue *base)
 	return (struct inproc_queue *)base;
 }
 
-/* --- Ends of jobs --------------------------------------------------------------------------- */
+/* --- Ends of jobs ----------------------------------------------------------------- */
 
 static void job_free(struct inproc_job *job)
 {
@@ -54,7 +54,8 @@ static void queue_end_jobs(struct inproc_queue *queue, struct inproc_jobs *jobs)
 	}
 }
 
-void inproc_queue_end_all(struct inproc_queue *queue, uint32_t status, uint64_t index, uint64_t info)
+void inproc_queue_end_all(struct inproc_queue *queue, uint32_t status, uint64_t index,
+			  uint64_t info)
 {
 	queue->banned = true;
 	if (status) {
@@ -93,7 +94,7 @@ static bool queue_take_completions(struct inproc_queue *queue)
 	return true;
 }
 
-/* --- Into the ring ----------------------------------------------------------------------------- */
+/* --- Into the ring ---------------------------------------------------------------- */
 
 static bool job_is_ready(struct inproc_queue *queue, struct inproc_job *job)
 {
@@ -147,7 +148,9 @@ static bool queue_arm(struct inproc_queue *queue)
 
 	if (!job)
 		return false;
-	/* An armed value stays until it is reached; it is the end of the first job, so it will do. */
+	/*
+	 * An armed value stays until it is reached; it is the end of the first job, so it will do.
+	 */
 	if (queue->armed <= queue->completed) {
 		queue->armed = job->end;
 		shared_write64(&queue->record->notify_at, job->end);
@@ -164,7 +167,8 @@ static bool queue_take_error(struct inproc_queue *queue)
 		return false;
 	/* Counts and error are final before the state says so. */
 	queue_take_completions(queue);
-	inproc_queue_end_all(queue, shared_read32(&record->error), shared_read64(&record->error_index),
+	inproc_queue_end_all(queue, shared_read32(&record->error),
+			     shared_read64(&record->error_index),
 			     shared_read64(&record->error_info));
 	return true;
 }
@@ -192,7 +196,7 @@ bool inproc_queue_update(struct inproc_queue *queue)
 	return changed;
 }
 
-/* --- Calls ---------------------------------------------------------------------------------------- */
+/* --- Calls ------------------------------------------------------------------------ */
 
 int inproc_queue_submit(struct transport_queue *base, const struct aci_desc *descs, uint32_t count,
 			const struct transport_wait *waits, uint32_t wait_count)
@@ -242,7 +246,8 @@ int inproc_queue_wait(struct transport_queue *base, uint64_t point, uint64_t dea
 	struct inproc_queue *queue = to_queue(base);
 	struct inproc_card *card = queue->card;
 	struct timespec until = {
-		.tv_sec = (time_t)(deadline_ns / 1000000000u), .tv_nsec = (long)(deadline_ns % 1000000000u),
+		.tv_sec = (time_t)(deadline_ns / 1000000000u),
+		.tv_nsec = (long)(deadline_ns % 1000000000u),
 	};
 	int ret = 0;
 
@@ -293,7 +298,8 @@ int inproc_queue_query(struct transport_queue *base, struct drm_aci_query_queue 
 	if (!queue->banned)
 		queue_take_completions(queue);
 	*state = (struct drm_aci_query_queue) {
-		.flags = (queue->banned ? DRM_ACI_QUEUE_BANNED : 0) | (queue->error ? DRM_ACI_QUEUE_GUILTY : 0),
+		.flags = (queue->banned ? DRM_ACI_QUEUE_BANNED : 0) |
+			 (queue->error ? DRM_ACI_QUEUE_GUILTY : 0),
 		.state = shared_read32(&record->state),
 		.submitted = queue->descs_submitted,
 		.completed = queue->completed,
@@ -310,7 +316,7 @@ int inproc_queue_query(struct transport_queue *base, struct drm_aci_query_queue 
 	return 0;
 }
 
-/* --- Create and destroy ------------------------------------------------------------------------------ */
+/* --- Create and destroy ----------------------------------------------------------- */
 
 static int queue_alloc_memory(struct inproc_queue *queue)
 {
@@ -346,7 +352,8 @@ static int queue_take_id(struct inproc_card *card, struct inproc_queue *queue)
 	return error_set(-ENOSPC, "the card has %u queues, all are in use", card->queues_max);
 }
 
-static int queue_create_on_card(struct inproc_queue *queue, const struct transport_queue_options *options)
+static int queue_create_on_card(struct inproc_queue *queue,
+				const struct transport_queue_options *options)
 {
 	struct inproc_card *card = queue->card;
 	uint64_t base = queue->memory.address + (uint64_t)queue->ring_entries * ACI_DESC_BYTES;
@@ -390,7 +397,8 @@ static void queue_init(struct inproc_queue *queue, struct inproc_card *card,
 	queue->base.transport = &card->base;
 	queue->card = card;
 	queue->ring_entries = options->ring_entries;
-	queue->timeout_ns = (options->timeout_ms ? options->timeout_ms : TIMEOUT_DEFAULT_MS) * 1000000ull;
+	queue->timeout_ns = (options->timeout_ms ? options->timeout_ms : TIMEOUT_DEFAULT_MS) *
+			    1000000ull;
 	/* Not for updates before the card knows it. */
 	queue->busy = true;
 }

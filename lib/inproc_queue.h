@@ -75,7 +75,8 @@ struct inproc_queue {
 /** inproc_queue_update() - take in completions, push ready jobs. Return: did jobs end? */
 bool inproc_queue_update(struct inproc_queue *queue);
 /** inproc_queue_end_all() - end what is left, with @status; 0: cancelled */
-void inproc_queue_end_all(struct inproc_queue *queue, uint32_t status, uint64_t index, uint64_t info);
+void inproc_queue_end_all(struct inproc_queue *queue, uint32_t status, uint64_t index,
+			  uint64_t info);
 /** inproc_service_run() - look at rings and queues until nothing changes */
 void inproc_service_run(struct inproc_card *card);
 /** inproc_service_watch() - a job starts now that may use @timeout_ns of engine time */

@@ -11,7 +11,7 @@
 #define EVENT_SHIFT	6u
 #define NSEC_PER_MSEC	1000000ull
 
-/* --- Rings: hints only, truth is in the control records --------------------------------------- */
+/* --- Rings: hints only, truth is in the control records --------------------------- */
 
 /* The card posts no further entry of a queue before the last one was taken. */
 static void service_take_entry(struct inproc_card *card, uint32_t id)
@@ -73,7 +73,7 @@ void inproc_service_run(struct inproc_card *card)
 	} while (changed);
 }
 
-/* --- Hung jobs ------------------------------------------------------------------------------------ */
+/* --- Hung jobs -------------------------------------------------------------------- */
 
 /* Return: engine time in ns that the first job may still use; 0: none; UINT64_MAX: no job. */
 static uint64_t service_time_left(struct inproc_queue *queue)
@@ -99,7 +99,8 @@ static void service_reset_queue(struct inproc_card *card, struct inproc_queue *q
 	struct aci_admin_cmd cmd = {
 		.opcode = ACI_ADMIN_RESET_QUEUE,
 		/* Nothing of what is in the ring runs any more. */
-		.queue = { .queue_id = htole16((uint16_t)queue->id), .index = htole64(queue->tail) },
+		.queue = { .queue_id = htole16((uint16_t)queue->id),
+			   .index = htole64(queue->tail) },
 	};
 
 	queue->banned = true;
@@ -153,7 +154,7 @@ void inproc_service_watch(struct inproc_card *card, uint64_t timeout_ns)
 	pthread_mutex_unlock(&card->irq_lock);
 }
 
-/* --- The thread -------------------------------------------------------------------------------------- */
+/* --- The thread ------------------------------------------------------------------- */
 
 struct service_wait {
 	struct inproc_card *card;
@@ -210,9 +211,11 @@ int inproc_service_init(struct inproc_card *card)
 	card->queues = calloc(card->queues_max, sizeof(*card->queues));
 	if (!card->queues)
 		return error_set(-ENOMEM, "out of memory");
-	ret = inproc_dma_alloc(card, sizeof(struct aci_notify_entry) << card->notify_shift, &card->notify);
+	ret = inproc_dma_alloc(card, sizeof(struct aci_notify_entry) << card->notify_shift,
+			       &card->notify);
 	if (!ret)
-		ret = inproc_dma_alloc(card, sizeof(struct aci_event) << EVENT_SHIFT, &card->events);
+		ret = inproc_dma_alloc(card, sizeof(struct aci_event) << EVENT_SHIFT,
+				       &card->events);
 	if (ret)
 		return ret;
 	at = ACI_REG_NOTIFY(card->notify_vector);

@@ -19,7 +19,7 @@ struct inproc_vm {
 	struct inproc_table *root;
 };
 
-/* --- Tables -------------------------------------------------------------------------------- */
+/* --- Tables ----------------------------------------------------------------------- */
 
 static void table_free(struct inproc_card *card, struct inproc_table *table)
 {
@@ -68,7 +68,8 @@ static struct inproc_table *table_walk(struct inproc_card *card, struct inproc_v
 			*child = table_create(card, at - 1);
 			if (!*child)
 				return NULL;
-			shared_write64(table_entry(table, va, at), (*child)->dma.address | ACI_PTE_VALID);
+			shared_write64(table_entry(table, va, at),
+				       (*child)->dma.address | ACI_PTE_VALID);
 		}
 		table = *child;
 	}
@@ -81,7 +82,8 @@ static bool table_takes_leaf_2m(struct inproc_card *card, struct inproc_vm *vm, 
 {
 	struct inproc_table *table;
 
-	if (!(card->cap & ACI_CAP_LEAF_2M) || bytes < LEAF_BYTES || (va | address) & (LEAF_BYTES - 1))
+	if (!(card->cap & ACI_CAP_LEAF_2M) || bytes < LEAF_BYTES ||
+	    (va | address) & (LEAF_BYTES - 1))
 		return false;
 	table = table_walk(card, vm, va, ACI_LEAF_2M_LEVEL, false);
 	return !table || !table->children[ACI_PT_INDEX(va, ACI_LEAF_2M_LEVEL)];
@@ -123,7 +125,8 @@ static int table_fill(struct inproc_card *card, struct inproc_vm *vm, uint64_t v
 
 		if (!table)
 			return error_set(-ENOMEM, "out of memory for page tables");
-		shared_write64(table_entry(table, va, level), address | flags | ACI_PTE_VALID | ACI_PTE_LEAF);
+		shared_write64(table_entry(table, va, level),
+			       address | flags | ACI_PTE_VALID | ACI_PTE_LEAF);
 		va += step;
 		address += step;
 		bytes -= step;
@@ -131,7 +134,7 @@ static int table_fill(struct inproc_card *card, struct inproc_vm *vm, uint64_t v
 	return 0;
 }
 
-/* --- Invalidation ----------------------------------------------------------------------------- */
+/* --- Invalidation ----------------------------------------------------------------- */
 
 static bool invalidation_is_done(void *argument)
 {
@@ -191,7 +194,7 @@ void inproc_vm_fini(struct inproc_card *card)
 	inproc_dma_free(card, &card->invalidation.record);
 }
 
-/* --- VMs ----------------------------------------------------------------------------------------- */
+/* --- VMs -------------------------------------------------------------------------- */
 
 /* With vm_lock held. Return: id, 0: all are in use. */
 static uint32_t inproc_vm_take_id(struct inproc_card *card, struct inproc_vm *vm)
@@ -231,7 +234,8 @@ int inproc_vm_create(struct transport *transport, uint32_t *vm_id)
 	id = inproc_vm_take_id(card, vm);
 	pthread_mutex_unlock(&card->vm_lock);
 	if (!id) {
-		ret = error_set(-ENOSPC, "the card has %u address spaces, all are in use", card->vms_max);
+		ret = error_set(-ENOSPC, "the card has %u address spaces, all are in use",
+				card->vms_max);
 		goto err_free;
 	}
 	cmd.create_vm.vm_id = htole16((uint16_t)id);
@@ -268,8 +272,8 @@ void inproc_vm_destroy(struct transport *transport, uint32_t vm_id)
 	free(vm);
 }
 
-int inproc_vm_map(struct transport *transport, uint32_t vm_id, struct transport_bo *base, uint64_t va,
-		  bool readonly)
+int inproc_vm_map(struct transport *transport, uint32_t vm_id, struct transport_bo *base,
+		  uint64_t va, bool readonly)
 {
 	struct inproc_card *card = to_inproc(transport);
 	struct inproc_bo *bo = (struct inproc_bo *)base;
@@ -291,7 +295,8 @@ int inproc_vm_map(struct transport *transport, uint32_t vm_id, struct transport_
 	return ret;
 }
 
-void inproc_vm_unmap(struct transport *transport, uint32_t vm_id, struct transport_bo *bo, uint64_t va)
+void inproc_vm_unmap(struct transport *transport, uint32_t vm_id, struct transport_bo *bo,
+		     uint64_t va)
 {
 	struct inproc_card *card = to_inproc(transport);
 

@@ -5,7 +5,10 @@
 #include "context.h"
 #include "error.h"
 
-/* One page behind each buffer stays unmapped: reaching past the end faults, it does not hit a neighbour. */
+/*
+ * One page behind each buffer stays unmapped: reaching past the end faults, it does not hit a
+ * neighbour.
+ */
 #define GUARD_BYTES	PAGE_BYTES
 
 static int buffer_map_at_new_address(struct accel_buffer *buffer, bool readonly, uint64_t *address)
@@ -19,7 +22,8 @@ static int buffer_map_at_new_address(struct accel_buffer *buffer, bool readonly,
 	ret = va_alloc(&context->va, buffer->bo->bytes + GUARD_BYTES, align, NULL, address);
 	pthread_mutex_unlock(&context->lock);
 	if (ret)
-		return error_set(ret, ret == -ENOSPC ? "no card addresses are left in this context" : "out of memory");
+		return error_set(ret, ret == -ENOSPC ? "no card addresses are left in this context"
+						     : "out of memory");
 	ret = transport->ops->vm_map(transport, context->vm_id, buffer->bo, *address, readonly);
 	if (ret) {
 		pthread_mutex_lock(&context->lock);
@@ -57,7 +61,8 @@ static int buffer_bind(struct accel_buffer *buffer)
 static int buffer_check(uint64_t bytes, enum accel_placement placement, uint32_t flags)
 {
 	if (!bytes || bytes > 1ull << 46)
-		return error_set(-EINVAL, "a buffer of %llu bytes is not possible", (unsigned long long)bytes);
+		return error_set(-EINVAL, "a buffer of %llu bytes is not possible",
+				 (unsigned long long)bytes);
 	if (placement != ACCEL_MEMORY_HOST && placement != ACCEL_MEMORY_CARD)
 		return error_set(-EINVAL, "unknown placement %d", (int)placement);
 	if (flags & ~(uint32_t)(ACCEL_BUFFER_READONLY | ACCEL_BUFFER_MAPPABLE))
@@ -73,11 +78,12 @@ static int buffer_explain(struct accel_context *context, int error, uint64_t byt
 	if (error != -ENOSPC || accel_memory_get_info(context->device, &total, &available))
 		return error;
 	return error_set(-ENOSPC, "card memory is full: %llu bytes asked for, %llu of %llu free",
-			 (unsigned long long)bytes, (unsigned long long)available, (unsigned long long)total);
+			 (unsigned long long)bytes, (unsigned long long)available,
+			 (unsigned long long)total);
 }
 
-int accel_buffer_create(struct accel_context *context, uint64_t bytes, enum accel_placement placement,
-			uint32_t flags, struct accel_buffer **out)
+int accel_buffer_create(struct accel_context *context, uint64_t bytes,
+			enum accel_placement placement, uint32_t flags, struct accel_buffer **out)
 {
 	struct transport *transport;
 	struct accel_buffer *buffer;
@@ -97,7 +103,8 @@ int accel_buffer_create(struct accel_context *context, uint64_t bytes, enum acce
 	buffer->bytes = bytes;
 	buffer->placement = placement;
 	buffer->flags = flags;
-	ret = transport->ops->bo_create(transport, (bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1),
+	ret = transport->ops->bo_create(transport,
+					(bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1),
 					placement, flags & ACCEL_BUFFER_MAPPABLE, &buffer->bo);
 	if (ret) {
 		ret = buffer_explain(context, ret, bytes);
@@ -151,8 +158,9 @@ int accel_buffer_map(struct accel_buffer *buffer, void **pointer)
 	if (!buffer || !pointer)
 		return error_set(-EINVAL, "buffer and pointer must not be NULL");
 	if (buffer->placement == ACCEL_MEMORY_CARD && !(buffer->flags & ACCEL_BUFFER_MAPPABLE))
-		return error_set(-EACCES,
-				 "this card memory is not mappable: create the buffer with ACCEL_BUFFER_MAPPABLE");
+		return error_set(
+			-EACCES,
+			"not mappable: create the buffer with ACCEL_BUFFER_MAPPABLE");
 	pthread_mutex_lock(&buffer->map_lock);
 	if (!buffer->map)
 		ret = context_transport(buffer->context)->ops->bo_map(buffer->bo, &buffer->map);
@@ -165,7 +173,8 @@ int buffer_check_range(const struct accel_buffer *buffer, uint64_t offset, uint6
 {
 	if (offset <= buffer->bytes && bytes <= buffer->bytes - offset)
 		return 0;
-	return error_set(-EINVAL, "range of %llu bytes at %llu is not inside the buffer of %llu bytes",
+	return error_set(-EINVAL,
+			 "range of %llu bytes at %llu is not inside the buffer of %llu bytes",
 			 (unsigned long long)bytes, (unsigned long long)offset,
 			 (unsigned long long)buffer->bytes);
 }

@@ -39,22 +39,26 @@ uint32_t accel_model_output_count(const struct accel_model *model)
 	return model ? model->output_count : 0;
 }
 
-int accel_model_get_input(const struct accel_model *model, uint32_t index, struct accel_tensor_info *info)
+int accel_model_get_input(const struct accel_model *model, uint32_t index,
+			  struct accel_tensor_info *info)
 {
 	if (!model || !info)
 		return error_set(-EINVAL, "model and info must not be NULL");
 	if (index >= model->input_count)
-		return error_set(-EINVAL, "the model has %u inputs, no input %u", model->input_count, index);
+		return error_set(-EINVAL, "the model has %u inputs, no input %u",
+				 model->input_count, index);
 	*info = model->inputs[index].info;
 	return 0;
 }
 
-int accel_model_get_output(const struct accel_model *model, uint32_t index, struct accel_tensor_info *info)
+int accel_model_get_output(const struct accel_model *model, uint32_t index,
+			   struct accel_tensor_info *info)
 {
 	if (!model || !info)
 		return error_set(-EINVAL, "model and info must not be NULL");
 	if (index >= model->output_count)
-		return error_set(-EINVAL, "the model has %u outputs, no output %u", model->output_count, index);
+		return error_set(-EINVAL, "the model has %u outputs, no output %u",
+				 model->output_count, index);
 	*info = model->outputs[index].info;
 	return 0;
 }
@@ -77,8 +81,8 @@ static int model_check_pointers(const void *const *pointers, uint32_t count, con
 	return 0;
 }
 
-static int model_enqueue(struct accel_model *model, struct accel_stream *stream, const void *const *inputs,
-			 void *const *outputs)
+static int model_enqueue(struct accel_model *model, struct accel_stream *stream,
+			 const void *const *inputs, void *const *outputs)
 {
 	const struct accel_argument arguments[MODEL_SLOTS] = {
 		[MODEL_SLOT_WORKSPACE] = { .buffer = model->workspace },
@@ -87,18 +91,18 @@ static int model_enqueue(struct accel_model *model, struct accel_stream *stream,
 	int ret = 0;
 
 	for (uint32_t i = 0; i < model->input_count && !ret; i++)
-		ret = accel_stream_upload(stream, model->workspace, model->inputs[i].offset, inputs[i],
-					  model->inputs[i].info.bytes);
+		ret = accel_stream_upload(stream, model->workspace, model->inputs[i].offset,
+					  inputs[i], model->inputs[i].info.bytes);
 	if (!ret && model->program->op_count)
 		ret = accel_stream_exec(stream, model->program, arguments, MODEL_SLOTS);
 	for (uint32_t i = 0; i < model->output_count && !ret; i++)
-		ret = accel_stream_download(stream, outputs[i], model->workspace, model->outputs[i].offset,
-					    model->outputs[i].info.bytes);
+		ret = accel_stream_download(stream, outputs[i], model->workspace,
+					    model->outputs[i].offset, model->outputs[i].info.bytes);
 	return ret;
 }
 
-int accel_model_run(struct accel_model *model, struct accel_stream *stream, const void *const *inputs,
-		    void *const *outputs)
+int accel_model_run(struct accel_model *model, struct accel_stream *stream,
+		    const void *const *inputs, void *const *outputs)
 {
 	int ret;
 
@@ -106,10 +110,14 @@ int accel_model_run(struct accel_model *model, struct accel_stream *stream, cons
 		return error_set(-EINVAL, "model and stream must not be NULL");
 	ret = model_check_pointers(inputs, model->input_count, "input");
 	if (!ret)
-		ret = model_check_pointers((const void *const *)outputs, model->output_count, "output");
+		ret = model_check_pointers((const void *const *)outputs, model->output_count,
+					   "output");
 	if (!ret)
 		ret = model_enqueue(model, stream, inputs, outputs);
-	/* A failed enqueue may have left downloads into the caller's memory under way: wait in any case. */
+	/*
+	 * A failed enqueue may have left downloads into the caller's memory under way: wait in any
+	 * case.
+	 */
 	if (ret) {
 		int error = ret;
 

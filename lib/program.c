@@ -35,7 +35,7 @@ void accel_program_destroy(struct accel_program *program)
 	free(program);
 }
 
-/* --- Recording --------------------------------------------------------------------------------------------- */
+/* --- Recording -------------------------------------------------------------------- */
 
 static int grow(void *table, uint32_t *room, uint32_t needed, size_t size)
 {
@@ -66,16 +66,19 @@ static int program_reserve(struct accel_program *program, uint32_t tensors)
 	if (tensors_max > ACI_TCS_NONE)
 		tensors_max = ACI_TCS_NONE;
 	if (program->op_count >= ops_max || program->tensor_count + tensors > tensors_max)
-		return error_set(-E2BIG, "the card takes programs of %u operations and %u tensors at most",
+		return error_set(-E2BIG,
+				 "the card takes programs of %u operations and %u tensors at most",
 				 ops_max, tensors_max);
 	ret = grow(&program->tensors, &program->tensor_room, program->tensor_count + tensors,
 		   sizeof(*program->tensors));
 	if (!ret)
-		ret = grow(&program->ops, &program->op_room, program->op_count + 1, sizeof(*program->ops));
+		ret = grow(&program->ops, &program->op_room, program->op_count + 1,
+			   sizeof(*program->ops));
 	return ret;
 }
 
-static int program_use_slot(struct accel_program *program, const struct accel_view *view, bool written)
+static int program_use_slot(struct accel_program *program, const struct accel_view *view,
+			    bool written)
 {
 	uint32_t size = accel_type_bytes(view->type);
 	struct program_slot *slots, *slot;
@@ -207,7 +210,8 @@ static int program_add(struct accel_program *program, struct program_op *op)
 	return 0;
 }
 
-int accel_program_copy(struct accel_program *program, const struct accel_view *in, const struct accel_view *out)
+int accel_program_copy(struct accel_program *program, const struct accel_view *in,
+		       const struct accel_view *out)
 {
 	struct program_op op = { .opcode = ACI_TCS_OP_COPY, .in = { in }, .out = out };
 
@@ -225,8 +229,9 @@ int accel_program_unary(struct accel_program *program, uint32_t function, float 
 	return program_add(program, &op);
 }
 
-int accel_program_binary(struct accel_program *program, uint32_t function, const struct accel_view *in0,
-			 const struct accel_view *in1, const struct accel_view *out)
+int accel_program_binary(struct accel_program *program, uint32_t function,
+			 const struct accel_view *in0, const struct accel_view *in1,
+			 const struct accel_view *out)
 {
 	struct program_op op = {
 		.opcode = ACI_TCS_OP_BINARY, .function = function, .in = { in0, in1 }, .out = out,
@@ -240,16 +245,22 @@ int accel_program_binary(struct accel_program *program, uint32_t function, const
 int accel_program_softmax(struct accel_program *program, uint32_t axis, const struct accel_view *in,
 			  const struct accel_view *out)
 {
-	struct program_op op = { .opcode = ACI_TCS_OP_SOFTMAX, .axis = axis, .in = { in }, .out = out };
+	struct program_op op = {
+		.opcode = ACI_TCS_OP_SOFTMAX, .axis = axis, .in = { in }, .out = out
+	};
 
 	return program_add(program, &op);
 }
 
-int accel_program_matmul(struct accel_program *program, uint32_t activation, const struct accel_view *a,
-			 const struct accel_view *b, const struct accel_view *bias, const struct accel_view *out)
+int accel_program_matmul(struct accel_program *program, uint32_t activation,
+			 const struct accel_view *a, const struct accel_view *b,
+			 const struct accel_view *bias, const struct accel_view *out)
 {
 	struct program_op op = {
-		.opcode = ACI_TCS_OP_MATMUL, .function = activation, .in = { a, b, bias }, .out = out,
+		.opcode = ACI_TCS_OP_MATMUL,
+		.function = activation,
+		.in = { a, b, bias },
+		.out = out,
 	};
 
 	if (!b)
@@ -257,9 +268,10 @@ int accel_program_matmul(struct accel_program *program, uint32_t activation, con
 	return program_add(program, &op);
 }
 
-int accel_program_conv(struct accel_program *program, uint32_t activation, const struct accel_window *window,
-		       const struct accel_view *in, const struct accel_view *weights,
-		       const struct accel_view *bias, const struct accel_view *out)
+int accel_program_conv(struct accel_program *program, uint32_t activation,
+		       const struct accel_window *window, const struct accel_view *in,
+		       const struct accel_view *weights, const struct accel_view *bias,
+		       const struct accel_view *out)
 {
 	struct program_op op = {
 		.opcode = ACI_TCS_OP_CONV, .function = activation, .window = window,
@@ -271,8 +283,9 @@ int accel_program_conv(struct accel_program *program, uint32_t activation, const
 	return program_add(program, &op);
 }
 
-int accel_program_pool(struct accel_program *program, uint32_t opcode, const struct accel_window *window,
-		       const struct accel_view *in, const struct accel_view *out)
+int accel_program_pool(struct accel_program *program, uint32_t opcode,
+		       const struct accel_window *window, const struct accel_view *in,
+		       const struct accel_view *out)
 {
 	struct program_op op = { .opcode = opcode, .window = window, .in = { in }, .out = out };
 
@@ -281,7 +294,8 @@ int accel_program_pool(struct accel_program *program, uint32_t opcode, const str
 	return program_add(program, &op);
 }
 
-int accel_program_get_stats(const struct accel_program *program, uint64_t *operations, uint64_t *macs)
+int accel_program_get_stats(const struct accel_program *program, uint64_t *operations,
+			    uint64_t *macs)
 {
 	if (!program || !operations || !macs)
 		return error_set(-EINVAL, "no argument may be NULL");
@@ -290,7 +304,7 @@ int accel_program_get_stats(const struct accel_program *program, uint64_t *opera
 	return 0;
 }
 
-/* --- Loading --------------------------------------------------------------------------------------------------- */
+/* --- Loading ---------------------------------------------------------------------- */
 
 static int program_layout(const struct accel_program *program, struct aci_tcs_header *header)
 {
@@ -331,7 +345,8 @@ static int program_upload(struct accel_program *program, struct accel_buffer *co
 	return ret ? ret : accel_stream_synchronize(stream, ACCEL_WAIT_FOREVER);
 }
 
-int accel_program_load(struct accel_program *program, struct accel_context *context, struct accel_stream *stream)
+int accel_program_load(struct accel_program *program, struct accel_context *context,
+		       struct accel_stream *stream)
 {
 	enum accel_placement placement;
 	struct aci_tcs_header header;
@@ -349,8 +364,10 @@ int accel_program_load(struct accel_program *program, struct accel_context *cont
 	ret = program_layout(program, &header);
 	if (ret)
 		return ret;
-	placement = context->device->facts.card_memory_bytes ? ACCEL_MEMORY_CARD : ACCEL_MEMORY_HOST;
-	ret = accel_buffer_create(context, le32toh(header.program_bytes), placement, ACCEL_BUFFER_READONLY, &code);
+	placement = context->device->facts.card_memory_bytes ? ACCEL_MEMORY_CARD
+							     : ACCEL_MEMORY_HOST;
+	ret = accel_buffer_create(context, le32toh(header.program_bytes), placement,
+				  ACCEL_BUFFER_READONLY, &code);
 	if (ret)
 		return ret;
 	ret = program_upload(program, code, &header, stream);

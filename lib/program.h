@@ -48,15 +48,15 @@ struct program_op {
 	uint64_t macs;			/* set by the check */
 };
 
-/* --- program_check.c: all set the text --- */
+/* --- program_check.c: all set the text -------------------------------------------- */
 
 /** program_check_op() - would the card take it? -EINVAL or -ENOTSUP */
 int program_check_op(const struct accel_device *device, struct program_op *op);
 /** view_extent() - [0, *end) in bytes of its argument holds the view. -EINVAL */
 int view_extent(const struct accel_view *view, uint64_t *end);
 /** window_outputs() - size of an output dimension; 0: the window does not fit */
-uint64_t window_outputs(uint64_t in, uint64_t kernel, uint32_t stride, uint32_t dilation, uint32_t pad_begin,
-			uint32_t pad_end);
+uint64_t window_outputs(uint64_t in, uint64_t kernel, uint32_t stride, uint32_t dilation,
+			uint32_t pad_begin, uint32_t pad_end);
 /** window_check() - attributes in range for @opcode */
 int window_check(const struct accel_window *window, uint32_t opcode);
 /** tcs_op_name() - for texts */

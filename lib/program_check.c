@@ -70,9 +70,10 @@ uint32_t accel_type_bytes(enum accel_type type)
 	}
 }
 
-/* --- What the card lists ------------------------------------------------------------------------------- */
+/* --- What the card lists ---------------------------------------------------------- */
 
-static bool set_lists(const struct aci_identify_set *set, uint32_t opcode, uint32_t function, uint64_t combo)
+static bool set_lists(const struct aci_identify_set *set, uint32_t opcode, uint32_t function,
+		      uint64_t combo)
 {
 	for (uint32_t i = 0; i < le32toh(set->op_count); i++) {
 		const struct aci_identify_set_op *entry = &set->ops[i];
@@ -126,12 +127,13 @@ static int check_types(const struct accel_device *device, const struct program_o
 		return error_set(-ENOTSUP, "%s has no tensor command set", device->info.name);
 	if (!mixed && set_lists(set, op->opcode, op->function, combo_of(op->opcode, in, out)))
 		return 0;
-	return error_set(-ENOTSUP, "%s does not take %s (function %u) from %s%s%s to %s", device->info.name,
-			 tcs_op_name(op->opcode), op->function, tcs_type_name(in), op->in[1] ? ", " : "",
+	return error_set(-ENOTSUP, "%s does not take %s (function %u) from %s%s%s to %s",
+			 device->info.name, tcs_op_name(op->opcode), op->function,
+			 tcs_type_name(in), op->in[1] ? ", " : "",
 			 op->in[1] ? tcs_type_name(op->in[1]->type) : "", tcs_type_name(out));
 }
 
-/* --- Views ----------------------------------------------------------------------------------------------- */
+/* --- Views ------------------------------------------------------------------------ */
 
 int accel_view_init(struct accel_view *view, enum accel_type type, uint32_t slot, uint64_t offset,
 		    uint32_t rank, const uint64_t *shape)
@@ -147,8 +149,8 @@ int accel_view_init(struct accel_view *view, enum accel_type type, uint32_t slot
 		view->shape[i] = shape[i];
 		view->stride[i] = (int64_t)stride;
 		if (!shape[i] || shape[i] > ELEMENTS_MAX / stride)
-			return error_set(-EINVAL, "dimension %u of %llu elements is out of range", i,
-					 (unsigned long long)shape[i]);
+			return error_set(-EINVAL, "dimension %u of %llu elements is out of range",
+					 i, (unsigned long long)shape[i]);
 		stride *= shape[i];
 	}
 	return view_extent(view, &end);
@@ -166,15 +168,18 @@ int view_extent(const struct accel_view *view, uint64_t *end)
 	if (view->rank > ACCEL_RANK_MAX)
 		return error_set(-EINVAL, "rank %u is above %d", view->rank, ACCEL_RANK_MAX);
 	if (view->slot >= PROGRAM_SLOTS_MAX)
-		return error_set(-EINVAL, "argument slot %u is above %u", view->slot, PROGRAM_SLOTS_MAX - 1);
+		return error_set(-EINVAL, "argument slot %u is above %u", view->slot,
+				 PROGRAM_SLOTS_MAX - 1);
 	if (view->offset % size)
-		return error_set(-EINVAL, "a view's offset must be a multiple of its element's %u bytes", size);
+		return error_set(-EINVAL,
+				 "a view's offset must be a multiple of its element's %u bytes",
+				 size);
 	for (uint32_t i = 0; i < view->rank; i++) {
 		__int128 reach;
 
 		if (!view->shape[i] || view->shape[i] > ELEMENTS_MAX / elements)
-			return error_set(-EINVAL, "dimension %u of %llu elements is out of range", i,
-					 (unsigned long long)view->shape[i]);
+			return error_set(-EINVAL, "dimension %u of %llu elements is out of range",
+					 i, (unsigned long long)view->shape[i]);
 		elements *= view->shape[i];
 		reach = (__int128)view->stride[i] * (int64_t)(view->shape[i] - 1) * size;
 		if (reach < 0)
@@ -183,7 +188,8 @@ int view_extent(const struct accel_view *view, uint64_t *end)
 			high += reach;
 	}
 	if (low < 0 || high > (__int128)1 << 47)
-		return error_set(-EINVAL, "a view reaches outside its argument: from byte %lld on", (long long)low);
+		return error_set(-EINVAL, "a view reaches outside its argument: from byte %lld on",
+				 (long long)low);
 	*end = (uint64_t)high;
 	return 0;
 }
@@ -220,7 +226,10 @@ static uint64_t magnitude(int64_t stride)
 	return stride < 0 ? -(uint64_t)stride : (uint64_t)stride;
 }
 
-/* An output that writes an element twice has no defined result: in order of stride, no dimension may overlap. */
+/*
+ * An output that writes an element twice has no defined result: in order of stride, no dimension
+ * may overlap.
+ */
 static bool elements_are_distinct(const struct accel_view *view)
 {
 	uint64_t reach = 1, done = 0;
@@ -247,7 +256,7 @@ static bool elements_are_distinct(const struct accel_view *view)
 	return true;
 }
 
-/* --- Shapes ------------------------------------------------------------------------------------------------- */
+/* --- Shapes ----------------------------------------------------------------------- */
 
 static bool shapes_equal(const struct accel_view *a, const struct accel_view *b)
 {
@@ -263,8 +272,8 @@ static uint64_t aligned_dim(const struct accel_view *view, uint32_t rank, uint32
 }
 
 /* All but the last @skip dimensions of out are the broadcast of those of a and b. */
-static bool broadcast_fits(const struct accel_view *a, const struct accel_view *b, const struct accel_view *out,
-			   uint32_t skip)
+static bool broadcast_fits(const struct accel_view *a, const struct accel_view *b,
+			   const struct accel_view *out, uint32_t skip)
 {
 	uint32_t rank = (a->rank > b->rank ? a->rank : b->rank) - skip;
 
@@ -298,24 +307,26 @@ static int check_matmul(struct program_op *op)
 	m = a->shape[a->rank - 2];
 	k = a->shape[a->rank - 1];
 	n = b->shape[b->rank - 1];
-	if (b->shape[b->rank - 2] != k || out->shape[out->rank - 2] != m || out->shape[out->rank - 1] != n ||
-	    !broadcast_fits(a, b, out, 2))
+	if (b->shape[b->rank - 2] != k || out->shape[out->rank - 2] != m ||
+	    out->shape[out->rank - 1] != n || !broadcast_fits(a, b, out, 2))
 		return error_shapes(op);
 	if (bias && !(bias->rank == 1 && bias->shape[0] == n) &&
 	    !(bias->rank == 2 && bias->shape[0] == m && bias->shape[1] == n))
 		return error_set(-EINVAL, "matmul: the bias must have shape %llu or %llux%llu",
-				 (unsigned long long)n, (unsigned long long)m, (unsigned long long)n);
+				 (unsigned long long)n, (unsigned long long)m,
+				 (unsigned long long)n);
 	if (__builtin_mul_overflow(view_elements(out), k, &op->macs))
 		return error_shapes(op);
 	return 0;
 }
 
-uint64_t window_outputs(uint64_t in, uint64_t kernel, uint32_t stride, uint32_t dilation, uint32_t pad_begin,
-			uint32_t pad_end)
+uint64_t window_outputs(uint64_t in, uint64_t kernel, uint32_t stride, uint32_t dilation,
+			uint32_t pad_begin, uint32_t pad_end)
 {
 	uint64_t extent, padded = in + pad_begin + pad_end;
 
-	if (!kernel || !stride || __builtin_mul_overflow(kernel - 1, dilation, &extent) || extent >= padded)
+	if (!kernel || !stride || __builtin_mul_overflow(kernel - 1, dilation, &extent) ||
+	    extent >= padded)
 		return 0;
 	return (padded - extent - 1) / stride + 1;
 }
@@ -328,7 +339,8 @@ int window_check(const struct accel_window *window, uint32_t opcode)
 		return error_set(-EINVAL, "%s: window must not be NULL", tcs_op_name(opcode));
 	for (int i = 0; i < 2; i++)
 		if (!window->stride[i] || !window->dilation[i] || (!conv && !window->kernel[i]))
-			return error_set(-EINVAL, "%s: kernel, stride and dilation must be 1 or more",
+			return error_set(-EINVAL,
+					 "%s: kernel, stride and dilation must be 1 or more",
 					 tcs_op_name(opcode));
 	if (conv && !window->groups)
 		return error_set(-EINVAL, "conv: groups must be 1 or more");
@@ -348,20 +360,23 @@ static bool window_fits(const struct program_op *op, uint64_t rows, uint64_t col
 
 static int check_conv(struct program_op *op)
 {
-	const struct accel_view *in = op->in[0], *weights = op->in[1], *bias = op->in[2], *out = op->out;
+	const struct accel_view *in = op->in[0], *weights = op->in[1], *bias = op->in[2],
+				*out = op->out;
 	int ret = window_check(op->window, op->opcode);
 	uint64_t groups, per_output;
 
 	if (ret)
 		return ret;
 	groups = op->window->groups;
-	if (in->rank != 4 || weights->rank != 4 || out->rank != 4 || in->shape[0] != out->shape[0] ||
-	    weights->shape[0] != out->shape[1] || weights->shape[0] % groups || in->shape[1] % groups ||
+	if (in->rank != 4 || weights->rank != 4 || out->rank != 4 ||
+	    in->shape[0] != out->shape[0] || weights->shape[0] != out->shape[1] ||
+	    weights->shape[0] % groups || in->shape[1] % groups ||
 	    in->shape[1] / groups != weights->shape[1] ||
 	    !window_fits(op, weights->shape[2], weights->shape[3]))
 		return error_shapes(op);
 	if (bias && (bias->rank != 1 || bias->shape[0] != weights->shape[0]))
-		return error_set(-EINVAL, "conv: the bias must have one element for each of %llu filters",
+		return error_set(-EINVAL,
+				 "conv: the bias must have one element for each of %llu filters",
 				 (unsigned long long)weights->shape[0]);
 	per_output = view_elements(weights) / weights->shape[0];
 	if (__builtin_mul_overflow(view_elements(out), per_output, &op->macs))
@@ -376,7 +391,8 @@ static int check_pool(const struct program_op *op)
 
 	if (ret)
 		return ret;
-	if (in->rank != 4 || out->rank != 4 || in->shape[0] != out->shape[0] || in->shape[1] != out->shape[1] ||
+	if (in->rank != 4 || out->rank != 4 || in->shape[0] != out->shape[0] ||
+	    in->shape[1] != out->shape[1] ||
 	    !window_fits(op, op->window->kernel[0], op->window->kernel[1]))
 		return error_shapes(op);
 	return 0;
@@ -421,6 +437,7 @@ int program_check_op(const struct accel_device *device, struct program_op *op)
 	if (!ret)
 		ret = check_shapes(op);
 	if (!ret && !elements_are_distinct(op->out))
-		ret = error_set(-EINVAL, "%s: the output view names an element twice", tcs_op_name(op->opcode));
+		ret = error_set(-EINVAL, "%s: the output view names an element twice",
+				tcs_op_name(op->opcode));
 	return ret;
 }

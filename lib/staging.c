@@ -7,7 +7,8 @@
 static int staging_init(struct staging *staging, struct accel_context *context)
 {
 	void *map;
-	int ret = accel_buffer_create(context, STAGING_BYTES, ACCEL_MEMORY_HOST, 0, &staging->buffer);
+	int ret =
+		accel_buffer_create(context, STAGING_BYTES, ACCEL_MEMORY_HOST, 0, &staging->buffer);
 
 	if (ret)
 		return ret;

@@ -10,7 +10,7 @@
 #define RING_ENTRIES_DEFAULT	256u
 #define RING_ENTRIES_MIN	64u
 
-/* --- References ---------------------------------------------------------------------------------- */
+/* --- References ------------------------------------------------------------------- */
 
 void stream_ref(struct accel_stream *stream)
 {
@@ -56,14 +56,15 @@ void stream_unpin(struct accel_stream *stream)
 	pthread_mutex_unlock(&stream->lock);
 }
 
-/* --- How jobs end ----------------------------------------------------------------------------------- */
+/* --- How jobs end ----------------------------------------------------------------- */
 
 int stream_fail_text(struct accel_stream *stream)
 {
 	const char *name = stream->context->device->info.name;
 
 	if (!stream->status)
-		return error_set(stream->error, "%s: the stream failed: %s", name, strerror(-stream->error));
+		return error_set(stream->error, "%s: the stream failed: %s", name,
+				 strerror(-stream->error));
 	if (stream->status == ACI_STATUS_PAGE_FAULT)
 		return error_set(stream->error, "%s: the stream failed at its descriptor %" PRIu64
 				 ": %s (address 0x%" PRIx64 ")", name, stream->error_index,
@@ -72,11 +73,12 @@ int stream_fail_text(struct accel_stream *stream)
 		return error_set(stream->error, "%s: the stream failed at its descriptor %" PRIu64
 				 ": %s (operation %u)", name, stream->error_index,
 				 accel_status_text(stream->status), (uint32_t)stream->error_info);
-	return error_set(stream->error, "%s: the stream failed at its descriptor %" PRIu64 ": %s", name,
-			 stream->error_index, accel_status_text(stream->status));
+	return error_set(stream->error, "%s: the stream failed at its descriptor %" PRIu64 ": %s",
+			 name, stream->error_index, accel_status_text(stream->status));
 }
 
-static void stream_fail(struct accel_stream *stream, int error, uint32_t status, uint64_t index, uint64_t info)
+static void stream_fail(struct accel_stream *stream, int error, uint32_t status, uint64_t index,
+			uint64_t info)
 {
 	if (stream->error)
 		return;
@@ -138,7 +140,10 @@ static void stream_settle(struct accel_stream *stream, uint64_t point)
 	stream_check(stream);
 	while ((job = TAILQ_FIRST(&stream->jobs)) && job->point <= point) {
 		TAILQ_REMOVE(&stream->jobs, job, link);
-		/* A failed job's end lies behind the descriptor that failed; later ones were never run. */
+		/*
+		 * A failed job's end lies behind the descriptor that failed; later ones were never
+		 * run.
+		 */
 		if (!stream->error || job->end <= stream->error_index) {
 			job_finish_downloads(job);
 			stream->good = job->point;
@@ -195,7 +200,7 @@ int stream_wait(struct accel_stream *stream, uint64_t point, uint64_t timeout_ns
 	return ret;
 }
 
-/* --- Submission --------------------------------------------------------------------------------------- */
+/* --- Submission ------------------------------------------------------------------- */
 
 /* Wait for the oldest job. Return: -EBUSY: there is none. */
 static int stream_wait_oldest(struct accel_stream *stream)
@@ -216,8 +221,9 @@ int stream_submit(struct accel_stream *stream, const struct aci_desc *descs, uin
 	if (!job)
 		return error_set(-ENOMEM, "out of memory");
 	do {
-		ret = stream->error ? stream_fail_text(stream) :
-		      stream_ops(stream)->queue_submit(stream->queue, descs, count, waits, wait_count);
+		ret = stream->error ? stream_fail_text(stream)
+				    : stream_ops(stream)->queue_submit(stream->queue, descs, count,
+								       waits, wait_count);
 		if (ret == -EAGAIN) {
 			ret = stream_wait_oldest(stream);
 			ret = ret ? ret : -EAGAIN;
@@ -282,9 +288,10 @@ int stream_stage(struct accel_stream *stream, uint64_t bytes, struct staging_chu
 	return ret;
 }
 
-/* --- Create and destroy ----------------------------------------------------------------------------------- */
+/* --- Create and destroy ----------------------------------------------------------- */
 
-static int stream_check_options(const struct accel_device *device, const struct accel_stream_options *options,
+static int stream_check_options(const struct accel_device *device,
+				const struct accel_stream_options *options,
 				struct transport_queue_options *queue)
 {
 	uint32_t entries = options->ring_entries ? options->ring_entries : RING_ENTRIES_DEFAULT;
@@ -296,7 +303,8 @@ static int stream_check_options(const struct accel_device *device, const struct 
 	if (options->timeout_ms > 600000)
 		return error_set(-EINVAL, "a job's time limit is 600000 ms at most");
 	if (entries < RING_ENTRIES_MIN || entries & (entries - 1))
-		return error_set(-EINVAL, "ring_entries must be a power of two, %u or more", RING_ENTRIES_MIN);
+		return error_set(-EINVAL, "ring_entries must be a power of two, %u or more",
+				 RING_ENTRIES_MIN);
 	if (options->ring_entries && entries > device->facts.ring_entries_max)
 		return error_set(-EINVAL, "ring_entries: the card takes %u at most",
 				 device->facts.ring_entries_max);
@@ -338,14 +346,16 @@ int accel_stream_create(struct accel_context *context, const struct accel_stream
 	if (!stream)
 		return error_set(-ENOMEM, "out of memory");
 	queue.vm_id = context->vm_id;
-	ret = context_transport(context)->ops->queue_create(context_transport(context), &queue, &stream->queue);
+	ret = context_transport(context)->ops->queue_create(context_transport(context), &queue,
+							    &stream->queue);
 	if (ret) {
 		free(stream);
 		return ret;
 	}
 	stream->context = context;
 	stream->opcodes = context->device->opcodes[options->engine];
-	stream->batch_max = queue.ring_entries < STREAM_BATCH_MAX ? queue.ring_entries : STREAM_BATCH_MAX;
+	stream->batch_max = queue.ring_entries < STREAM_BATCH_MAX ? queue.ring_entries
+								  : STREAM_BATCH_MAX;
 	stream->refs = 1;
 	pthread_mutex_init(&stream->lock, NULL);
 	pthread_cond_init(&stream->unpinned, NULL);
@@ -408,7 +418,7 @@ void accel_stream_destroy(struct accel_stream *stream)
 	context_put(context);
 }
 
-/* --- Calls --------------------------------------------------------------------------------------------------- */
+/* --- Calls ------------------------------------------------------------------------ */
 
 int accel_stream_flush(struct accel_stream *stream)
 {

@@ -72,7 +72,7 @@ static inline const struct transport_ops *stream_ops(const struct accel_stream *
 	return context_transport(stream->context)->ops;
 }
 
-/* --- stream.c --- */
+/* --- stream.c --------------------------------------------------------------------- */
 void stream_ref(struct accel_stream *stream);
 void stream_unref(struct accel_stream *stream);
 /** stream_pin() - keep the queue for a moment. false: the stream is closed */
@@ -81,8 +81,9 @@ void stream_unpin(struct accel_stream *stream);
 /** stream_wait() - for the job at @point; the result is that job's */
 int stream_wait(struct accel_stream *stream, uint64_t point, uint64_t timeout_ns);
 
-/* --- stream.c, with stream->lock held --- */
-/** stream_reserve() - make room for one more descriptor in the batch. Fails as the stream failed. */
+/* --- stream.c, with stream->lock held --------------------------------------------- */
+/** stream_reserve() - make room for one more descriptor in the batch. Fails as the stream failed.
+ */
 int stream_reserve(struct accel_stream *stream);
 /** stream_append() - after stream_reserve() */
 void stream_append(struct accel_stream *stream, const struct aci_desc *desc);
@@ -90,7 +91,8 @@ int stream_flush(struct accel_stream *stream);
 /** stream_submit() - one job, whatever is in the batch. Waits if too many are pending. */
 int stream_submit(struct accel_stream *stream, const struct aci_desc *descs, uint32_t count,
 		  const struct transport_wait *waits, uint32_t wait_count);
-/** stream_stage() - staging memory for the next command; call before stream_append(), after stream_reserve() */
+/** stream_stage() - staging memory for the next command; call before stream_append(), after
+ * stream_reserve() */
 int stream_stage(struct accel_stream *stream, uint64_t bytes, struct staging_chunk *chunk);
 /** stream_fail_text() - sets the text. Return: stream->error */
 int stream_fail_text(struct accel_stream *stream);

@@ -119,7 +119,8 @@ static int sysfs_compare(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static int sysfs_append(struct accel_device_info **list, size_t count, const struct accel_device_info *info)
+static int sysfs_append(struct accel_device_info **list, size_t count,
+			const struct accel_device_info *info)
 {
 	struct accel_device_info *grown = reallocarray(*list, count + 1, sizeof(*grown));
 
@@ -140,7 +141,8 @@ int sysfs_list(struct accel_device_info **list, size_t *count)
 
 	*list = NULL;
 	*count = 0;
-	if ((size_t)snprintf(path, sizeof(path), "%s/class/accel", sysfs_get_root()) >= sizeof(path))
+	if ((size_t)snprintf(path, sizeof(path), "%s/class/accel", sysfs_get_root()) >=
+	    sizeof(path))
 		return error_set(-ENAMETOOLONG, "the path in ACCEL_SYSFS_ROOT is too long");
 	class = opendir(path);
 	if (!class) {

@@ -66,26 +66,31 @@ struct transport_ops {
 	int (*vm_create)(struct transport *transport, uint32_t *vm_id);
 	void (*vm_destroy)(struct transport *transport, uint32_t vm_id);
 	/** @vm_map: the whole BO at @va */
-	int (*vm_map)(struct transport *transport, uint32_t vm_id, struct transport_bo *bo, uint64_t va,
-		      bool readonly);
+	int (*vm_map)(struct transport *transport, uint32_t vm_id, struct transport_bo *bo,
+		      uint64_t va, bool readonly);
 	/** @vm_unmap: when it returns the card does not reach the BO by @va any more */
-	void (*vm_unmap)(struct transport *transport, uint32_t vm_id, struct transport_bo *bo, uint64_t va);
+	void (*vm_unmap)(struct transport *transport, uint32_t vm_id, struct transport_bo *bo,
+			 uint64_t va);
 
 	/** @bo_create: zeroed; -ENOSPC: card memory is full */
-	int (*bo_create)(struct transport *transport, uint64_t bytes, enum accel_placement placement,
-			 bool mappable, struct transport_bo **bo);
+	int (*bo_create)(struct transport *transport, uint64_t bytes,
+			 enum accel_placement placement, bool mappable, struct transport_bo **bo);
 	/** @bo_map: called at most once for a BO; valid until bo_destroy() */
 	int (*bo_map)(struct transport_bo *bo, void **pointer);
 	void (*bo_destroy)(struct transport_bo *bo);
 
-	int (*queue_create)(struct transport *transport, const struct transport_queue_options *options,
+	int (*queue_create)(struct transport *transport,
+			    const struct transport_queue_options *options,
 			    struct transport_queue **queue);
 	/** @queue_submit: one job; -EAGAIN: too many are pending, wait for one of this queue */
-	int (*queue_submit)(struct transport_queue *queue, const struct aci_desc *descs, uint32_t count,
-			    const struct transport_wait *waits, uint32_t wait_count);
-	/** @queue_wait: until the job has ended, well or not; -ETIME after CLOCK_MONOTONIC @deadline_ns */
+	int (*queue_submit)(struct transport_queue *queue, const struct aci_desc *descs,
+			    uint32_t count, const struct transport_wait *waits,
+			    uint32_t wait_count);
+	/** @queue_wait: until the job has ended, well or not; -ETIME after CLOCK_MONOTONIC
+	 * @deadline_ns */
 	int (*queue_wait)(struct transport_queue *queue, uint64_t point, uint64_t deadline_ns);
-	/** @queue_notify_fd: count up eventfd @fd when the job has ended; the fd stays the caller's */
+	/** @queue_notify_fd: count up eventfd @fd when the job has ended; the fd stays the caller's
+	 */
 	int (*queue_notify_fd)(struct transport_queue *queue, uint64_t point, int fd);
 	int (*queue_query)(struct transport_queue *queue, struct drm_aci_query_queue *state);
 	/** @queue_cancel: end all jobs; waiters return. Nothing is submitted after it. */
@@ -95,7 +100,8 @@ struct transport_ops {
 
 /** transport_drm_open() - by the kernel. Text names what to do. */
 int transport_drm_open(const char *node, struct transport **transport);
-/** transport_inproc_open() - a new virtual card. @options: "memory=64M,queues=8,profile=base" or "". */
+/** transport_inproc_open() - a new virtual card. @options: "memory=64M,queues=8,profile=base" or
+ * "". */
 int transport_inproc_open(const char *options, struct transport **transport);
 
 /** deadline_after() - now + @timeout_ns in CLOCK_MONOTONIC, saturating to DEADLINE_NEVER */

@@ -22,8 +22,10 @@ int drm_call(struct drm_transport *drm, unsigned long request, void *argument, c
 		return 0;
 	error = errno;
 	if (error == ENODEV)
-		return error_set(-ENODEV, "%s: the card is gone or wedged: reset it (accelctl reset) and "
-				 "open it again", drm->node);
+		return error_set(-ENODEV,
+				 "%s: the card is gone or wedged: reset it (accelctl reset) and "
+				 "open it again",
+				 drm->node);
 	return error_set(-error, "%s: %s failed: %s", drm->node, what, strerror(error));
 }
 
@@ -35,9 +37,10 @@ static void drm_close(struct transport *transport)
 	free(drm);
 }
 
-/* --- Facts -------------------------------------------------------------------------- */
+/* --- Facts ------------------------------------------------------------------------ */
 
-static int drm_query(struct drm_transport *drm, uint32_t type, uint32_t index, void *data, uint32_t bytes)
+static int drm_query(struct drm_transport *drm, uint32_t type, uint32_t index, void *data,
+		     uint32_t bytes)
 {
 	/* The kernel writes what it has and zeroes the rest: older and newer ones both work. */
 	struct drm_aci_query query = {
@@ -57,12 +60,13 @@ static int drm_identify(struct transport *transport, uint32_t type, uint32_t ind
 	return drm_query(to_drm(transport), type, index, page, PAGE_BYTES);
 }
 
-/* --- Address spaces ------------------------------------------------------------------ */
+/* --- Address spaces --------------------------------------------------------------- */
 
 static int drm_vm_create(struct transport *transport, uint32_t *vm_id)
 {
 	struct drm_aci_vm_create create = { .mode = DRM_ACI_VM_FENCE };
-	int ret = drm_call(to_drm(transport), DRM_IOCTL_ACI_VM_CREATE, &create, "making an address space");
+	int ret = drm_call(to_drm(transport), DRM_IOCTL_ACI_VM_CREATE, &create,
+			   "making an address space");
 
 	*vm_id = create.vm_id;
 	return ret;
@@ -83,11 +87,12 @@ static int drm_vm_bind(struct transport *transport, uint32_t vm_id, struct drm_a
 		.syncs = { .stride = sizeof(struct drm_aci_sync) },
 	};
 
-	return drm_call(to_drm(transport), DRM_IOCTL_ACI_VM_BIND, &bind, "mapping memory for the card");
+	return drm_call(to_drm(transport), DRM_IOCTL_ACI_VM_BIND, &bind,
+			"mapping memory for the card");
 }
 
-static int drm_vm_map(struct transport *transport, uint32_t vm_id, struct transport_bo *bo, uint64_t va,
-		      bool readonly)
+static int drm_vm_map(struct transport *transport, uint32_t vm_id, struct transport_bo *bo,
+		      uint64_t va, bool readonly)
 {
 	struct drm_aci_bind_op op = {
 		.op = DRM_ACI_BIND_MAP,
@@ -100,17 +105,18 @@ static int drm_vm_map(struct transport *transport, uint32_t vm_id, struct transp
 	return drm_vm_bind(transport, vm_id, &op);
 }
 
-static void drm_vm_unmap(struct transport *transport, uint32_t vm_id, struct transport_bo *bo, uint64_t va)
+static void drm_vm_unmap(struct transport *transport, uint32_t vm_id, struct transport_bo *bo,
+			 uint64_t va)
 {
 	struct drm_aci_bind_op op = { .op = DRM_ACI_BIND_UNMAP, .va = va, .size = bo->bytes };
 
 	drm_vm_bind(transport, vm_id, &op);
 }
 
-/* --- Memory --------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------- */
 
-static int drm_bo_create(struct transport *transport, uint64_t bytes, enum accel_placement placement,
-			 bool mappable, struct transport_bo **out)
+static int drm_bo_create(struct transport *transport, uint64_t bytes,
+			 enum accel_placement placement, bool mappable, struct transport_bo **out)
 {
 	bool card = placement == ACCEL_MEMORY_CARD;
 	struct drm_aci_bo_create create = {
@@ -146,7 +152,8 @@ static int drm_bo_map(struct transport_bo *base, void **pointer)
 
 	if (ret)
 		return ret;
-	map = mmap(NULL, base->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, drm->fd, (off_t)offset.offset);
+	map = mmap(NULL, base->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, drm->fd,
+		   (off_t)offset.offset);
 	if (map == MAP_FAILED)
 		return error_set(-errno, "%s: mmap failed: %s", drm->node, strerror(errno));
 	bo->map = map;
@@ -165,7 +172,7 @@ static void drm_bo_destroy(struct transport_bo *base)
 	free(bo);
 }
 
-/* --- Open -------------------------------------------------------------------------------- */
+/* --- Open ------------------------------------------------------------------------- */
 
 static const struct transport_ops drm_ops = {
 	.kind = ACCEL_TRANSPORT_DRM,
@@ -214,8 +221,10 @@ static int drm_check_driver(struct drm_transport *drm)
 		ret = error_set(-ENOTSUP, "%s is driven by \"%s\", not by aci", drm->node,
 				version->name ? version->name : "");
 	else if (version->version_major != DRM_ACI_DRIVER_MAJOR)
-		ret = error_set(-ENOTSUP, "%s: aci driver %d.%d is too new for this libaccel: update libaccel",
-				drm->node, version->version_major, version->version_minor);
+		ret = error_set(
+			-ENOTSUP,
+			"%s: aci driver %d.%d is too new for this libaccel: update libaccel",
+			drm->node, version->version_major, version->version_minor);
 	drmFreeVersion(version);
 	return ret;
 }

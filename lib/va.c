@@ -64,12 +64,14 @@ static bool va_fits(const struct va_range *range, const struct va_range *within,
 static void va_remove(struct va_space *space, size_t at)
 {
 	space->count--;
-	memmove(&space->free[at], &space->free[at + 1], (space->count - at) * sizeof(space->free[0]));
+	memmove(&space->free[at], &space->free[at + 1],
+		(space->count - at) * sizeof(space->free[0]));
 }
 
 static void va_insert(struct va_space *space, size_t at, uint64_t start, uint64_t end)
 {
-	memmove(&space->free[at + 1], &space->free[at], (space->count - at) * sizeof(space->free[0]));
+	memmove(&space->free[at + 1], &space->free[at],
+		(space->count - at) * sizeof(space->free[0]));
 	space->free[at] = (struct va_range){ start, end };
 	space->count++;
 }

@@ -85,15 +85,22 @@ static int do_query(struct drm_aci_query *query)
 {
 	static const uint8_t uuid[16] = ACI_TCS_UUID_BYTES;
 	struct drm_aci_query_device device = {
-		.card_memory_bytes = 1 << 30, .card_memory_free_bytes = 1 << 20, .va_start = 1 << 20,
-		.va_end = 1ull << 47, .engine_classes = 2, .priorities = 3, .ring_entries_max = 1024,
+		.card_memory_bytes = 1 << 30,
+		.card_memory_free_bytes = 1 << 20,
+		.va_start = 1 << 20,
+		.va_end = 1ull << 47,
+		.engine_classes = 2,
+		.priorities = 3,
+		.ring_entries_max = 1024,
 	};
 	struct drm_aci_query_queue queue = {
 		.flags = fake.queue_flags, .error = fake.error, .error_count = fake.error_count,
 		.error_index = fake.error_index, .error_info = fake.error_info,
 		.jobs_completed = fake.jobs_completed, .completed = fake.descs_completed,
 	};
-	struct aci_identify_card card = { .serial = "SN", .model = "fake", .set_count = htole32(1) };
+	struct aci_identify_card card = { .serial = "SN",
+					  .model = "fake",
+					  .set_count = htole32(1) };
 	struct aci_identify_engine engine = { .count = htole32(1), .opcodes = htole64(0xff) };
 	struct aci_identify_set set = { .op_count = htole32(0xffffffff) };
 
@@ -117,7 +124,8 @@ static int do_bind(struct drm_aci_vm_bind *bind)
 {
 	struct drm_aci_bind_op *op = (void *)(uintptr_t)bind->ops.ptr;
 
-	if (bind->ops.count != 1 || bind->ops.stride != sizeof(*op) || op->va % 4096 || op->size % 4096)
+	if (bind->ops.count != 1 || bind->ops.stride != sizeof(*op) || op->va % 4096 ||
+	    op->size % 4096)
 		return EINVAL;
 	for (int i = 0; i < BINDS_MAX; i++) {
 		if (op->op == DRM_ACI_BIND_MAP && !binds[i].size) {
@@ -127,7 +135,8 @@ static int do_bind(struct drm_aci_vm_bind *bind)
 			fake.mappings++;
 			return 0;
 		}
-		if (op->op == DRM_ACI_BIND_UNMAP && binds[i].size == op->size && binds[i].va == op->va) {
+		if (op->op == DRM_ACI_BIND_UNMAP && binds[i].size == op->size &&
+		    binds[i].va == op->va) {
 			binds[i].size = 0;
 			fake.mappings--;
 			return 0;
@@ -228,7 +237,8 @@ static int serve(unsigned long request, void *argument)
 		return do_bo_create(argument);
 	case DRM_IOCTL_ACI_BO_MMAP_OFFSET:
 		((struct drm_aci_bo_mmap_offset *)argument)->offset =
-			((struct drm_aci_bo_mmap_offset *)argument)->handle % 64 * (uint64_t)BO_ROOM;
+			((struct drm_aci_bo_mmap_offset *)argument)->handle % 64 *
+			(uint64_t)BO_ROOM;
 		return 0;
 	case DRM_IOCTL_GEM_CLOSE:
 		fake.bos--;
@@ -275,7 +285,7 @@ static int fake_ioctl(unsigned long request, void *argument)
 	return serve(request, argument);
 }
 
-/* --- In place of the C library's ------------------------------------------------------------------------ */
+/* --- In place of the C library's -------------------------------------------------- */
 
 int ioctl(int fd, unsigned long request, ...)
 {

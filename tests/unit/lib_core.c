@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Parts of libaccel that need no card: lists from sysfs, address allocator, memory planner, texts. */
+/*
+ * Parts of libaccel that need no card: lists from sysfs, address allocator, memory planner, texts.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -33,7 +35,7 @@ static uint64_t random_u64(void)
 	return state;
 }
 
-/* --- sysfs ------------------------------------------------------------------------------------------------ */
+/* --- sysfs ------------------------------------------------------------------------ */
 
 static char root[64];
 
@@ -65,7 +67,10 @@ static void make_link(const char *target, const char *path)
 	assert_int_equal(symlink(target, full), 0);
 }
 
-/* As the kernel lays it out: class/accel/accelN -> devices/PCI/accel/accelN, whose device link goes up. */
+/*
+ * As the kernel lays it out: class/accel/accelN -> devices/PCI/accel/accelN, whose device link goes
+ * up.
+ */
 static void make_card(int minor, const char *pci, const char *driver)
 {
 	char path[256], target[256];
@@ -183,13 +188,21 @@ static void test_list(void **state)
 	accel_device_list_free(list);
 }
 
-/* The name is found in the list; the node does not exist in this tree, so the text tells which it was. */
+/*
+ * The name is found in the list; the node does not exist in this tree, so the text tells which it
+ * was.
+ */
 static void test_names(void **state)
 {
-	const struct { const char *name, *says; } names[] = {
-		{ "0000:65:00.0", "/dev/accel/accel0" }, { "65:00.0", "/dev/accel/accel0" },
-		{ "serial:SN-65", "/dev/accel/accel0" }, { "/dev/accel/accel2", "/dev/accel/accel2" },
-		{ "0000:03:00.0", "accelctl list" }, { "serial:", "accelctl list" }, { "accel0", "accelctl list" },
+	const struct { const char *name, *says;
+	} names[] = {
+		{ "0000:65:00.0", "/dev/accel/accel0" },
+		{ "65:00.0", "/dev/accel/accel0" },
+		{ "serial:SN-65", "/dev/accel/accel0" },
+		{ "/dev/accel/accel2", "/dev/accel/accel2" },
+		{ "0000:03:00.0", "accelctl list" },
+		{ "serial:", "accelctl list" },
+		{ "accel0", "accelctl list" },
 		{ "inproc2", "accelctl list" },
 	};
 	struct accel_device *device = (void *)state;
@@ -218,7 +231,7 @@ static void test_no_card(void **state)
 	assert_non_null(strstr(accel_last_error(), "modprobe aci"));
 }
 
-/* --- Address allocator ---------------------------------------------------------------------------------------- */
+/* --- Address allocator ------------------------------------------------------------ */
 
 #define LIVE_MAX	300
 
@@ -255,7 +268,8 @@ static void test_va_random(void **state)
 			used -= live[victim].bytes;
 			live[victim] = live[--count];
 		} else {
-			uint64_t bytes = 1 + random_u64() % 40000, align = 1ull << random_u64() % 14, start;
+			uint64_t bytes = 1 + random_u64() % 40000,
+				 align = 1ull << random_u64() % 14, start;
 			struct va_range within = { 100000, 1000000 };
 			bool limited = random_u64() % 4 == 0;
 			int ret = va_alloc(&space, bytes, align, limited ? &within : NULL, &start);
@@ -265,9 +279,11 @@ static void test_va_random(void **state)
 				continue;
 			assert_int_equal(start % align, 0);
 			assert_true(start >= 4096 && start + bytes <= 4096 + size);
-			assert_true(!limited || (start >= within.start && start + bytes <= within.end));
+			assert_true(!limited ||
+				    (start >= within.start && start + bytes <= within.end));
 			for (int i = 0; i < count; i++)
-				assert_true(start + bytes <= live[i].start || live[i].start + live[i].bytes <= start);
+				assert_true(start + bytes <= live[i].start ||
+					    live[i].start + live[i].bytes <= start);
 			live[count].start = start;
 			live[count++].bytes = bytes;
 			used += bytes;
@@ -302,7 +318,7 @@ static void test_va_errors(void **state)
 	va_fini(&space);
 }
 
-/* --- Memory planner ---------------------------------------------------------------------------------------------- */
+/* --- Memory planner --------------------------------------------------------------- */
 
 static void check_plan(const struct plan_item *items, uint32_t count, uint64_t align, uint64_t peak)
 {
@@ -330,7 +346,8 @@ static uint32_t random_items(struct plan_item *items, uint32_t max)
 	uint32_t count = 1 + (uint32_t)(random_u64() % max);
 
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t length = random_u64() % 8 ? (uint32_t)(random_u64() % 3) : (uint32_t)(random_u64() % count);
+		uint32_t length = random_u64() % 8 ? (uint32_t)(random_u64() % 3)
+						   : (uint32_t)(random_u64() % count);
 
 		items[i] = (struct plan_item) {
 			.bytes = 1 + random_u64() % (random_u64() % 2 ? 1000 : 1000000),
@@ -382,7 +399,7 @@ static void test_plan_edges(void **state)
 	assert_int_equal(graph_plan(huge, 2, 1, &peak), -EOVERFLOW);
 }
 
-/* --- Texts ---------------------------------------------------------------------------------------------------------- */
+/* --- Texts ------------------------------------------------------------------------ */
 
 static void *error_thread(void *argument)
 {

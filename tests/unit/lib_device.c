@@ -31,7 +31,8 @@ void fill_random(void *data, size_t bytes)
 		at[i] = (uint8_t)random_u32();
 }
 
-struct accel_stream *make_stream(struct fixture *fixture, enum accel_engine engine, uint32_t timeout_ms)
+struct accel_stream *make_stream(struct fixture *fixture, enum accel_engine engine,
+				 uint32_t timeout_ms)
 {
 	struct accel_stream_options options = {
 		.engine = engine, .priority = ACCEL_PRIORITY_NORMAL, .timeout_ms = timeout_ms,
@@ -47,8 +48,8 @@ enum accel_placement card_or_host(const struct fixture *fixture)
 	return fixture->info.memory_bytes ? ACCEL_MEMORY_CARD : ACCEL_MEMORY_HOST;
 }
 
-struct accel_buffer *make_buffer(struct fixture *fixture, uint64_t bytes, enum accel_placement placement,
-				 uint32_t flags)
+struct accel_buffer *make_buffer(struct fixture *fixture, uint64_t bytes,
+				 enum accel_placement placement, uint32_t flags)
 {
 	struct accel_buffer *buffer;
 
@@ -64,7 +65,7 @@ void require_compute(const struct fixture *fixture)
 	}
 }
 
-/* --- Fault injection ------------------------------------------------------------------------------------ */
+/* --- Fault injection -------------------------------------------------------------- */
 
 static void inject_by_port(const char *command)
 {
@@ -99,7 +100,7 @@ void inject(struct fixture *fixture, const char *command)
 		fail_msg("%s: %s", command, reply);
 }
 
-/* --- Fixture ------------------------------------------------------------------------------------------------ */
+/* --- Fixture ---------------------------------------------------------------------- */
 
 static int setup_group(void **state)
 {
@@ -130,8 +131,11 @@ static int setup_test(void **state)
 	struct fixture *fixture = *state;
 
 	must(accel_context_create(fixture->device, &fixture->context));
-	fixture->stream = make_stream(fixture, fixture->info.capabilities & ACI_CAP_TCS ? ACCEL_ENGINE_COMPUTE
-										: ACCEL_ENGINE_COPY, 0);
+	fixture->stream = make_stream(fixture,
+				      fixture->info.capabilities & ACI_CAP_TCS
+					      ? ACCEL_ENGINE_COMPUTE
+					      : ACCEL_ENGINE_COPY,
+				      0);
 	return 0;
 }
 

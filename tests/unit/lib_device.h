@@ -51,9 +51,10 @@ struct fixture {
 		fail_msg("\"%s\" does not say \"%s\"", accel_last_error(), part);	\
 } while (0)
 
-struct accel_stream *make_stream(struct fixture *fixture, enum accel_engine engine, uint32_t timeout_ms);
-struct accel_buffer *make_buffer(struct fixture *fixture, uint64_t bytes, enum accel_placement placement,
-				 uint32_t flags);
+struct accel_stream *make_stream(struct fixture *fixture, enum accel_engine engine,
+				 uint32_t timeout_ms);
+struct accel_buffer *make_buffer(struct fixture *fixture, uint64_t bytes,
+				 enum accel_placement placement, uint32_t flags);
 /** card_or_host() - card memory, or host memory on cards without any */
 enum accel_placement card_or_host(const struct fixture *fixture);
 void require_compute(const struct fixture *fixture);
@@ -66,21 +67,24 @@ void fill_random(void *data, size_t bytes);
 typedef void test_function(void **state);
 
 /* lib_device_memory.c */
-test_function test_info, test_open_errors, test_buffers, test_buffer_errors, test_buffer_map, test_memory_full,
-	test_upload_download, test_upload_order, test_host_transfer, test_readonly, test_guard_page,
-	test_zeroed, test_contexts_are_isolated;
+test_function test_info, test_open_errors, test_buffers, test_buffer_errors, test_buffer_map,
+	test_memory_full, test_upload_download, test_upload_order, test_host_transfer,
+	test_readonly, test_guard_page, test_zeroed, test_contexts_are_isolated;
 /* lib_device_stream.c */
-test_function test_copy, test_copy_strided, test_fill, test_timestamp, test_command_errors, test_stream_options,
-	test_event, test_event_errors, test_event_between_streams, test_event_fd, test_event_outlives_stream,
-	test_event_wait_thread, test_flood, test_fault_is_sticky, test_hang, test_timeout_of_wait,
-	test_destroy_cancels, test_stats, test_streams_in_threads;
+test_function test_copy, test_copy_strided, test_fill, test_timestamp, test_command_errors,
+	test_stream_options, test_event, test_event_errors, test_event_between_streams,
+	test_event_fd, test_event_outlives_stream, test_event_wait_thread, test_flood,
+	test_fault_is_sticky, test_hang, test_timeout_of_wait, test_destroy_cancels, test_stats,
+	test_streams_in_threads;
 /* lib_device_program.c */
 test_function test_supports, test_view_errors, test_program_unary, test_program_overlapping_output,
-	test_program_errors, test_exec_errors, test_exec_blob, test_program_stats, test_program_limits;
+	test_program_errors, test_exec_errors, test_exec_blob, test_program_stats,
+	test_program_limits;
 /* lib_device_graph.c */
-test_function test_graph_unary, test_graph_binary, test_graph_matmul, test_graph_matmul_bias, test_graph_conv,
-	test_graph_pool, test_graph_softmax, test_graph_convert, test_graph_views, test_graph_reshape_random,
-	test_graph_concat, test_graph_int8, test_graph_outputs, test_graph_errors, test_model_facts,
-	test_model_errors, test_model_random, test_model_two_contexts;
+test_function test_graph_unary, test_graph_binary, test_graph_matmul, test_graph_matmul_bias,
+	test_graph_conv, test_graph_pool, test_graph_softmax, test_graph_convert, test_graph_views,
+	test_graph_reshape_random, test_graph_concat, test_graph_int8, test_graph_outputs,
+	test_graph_errors, test_model_facts, test_model_errors, test_model_random,
+	test_model_two_contexts;
 
 #endif

@@ -36,7 +36,8 @@ static uint64_t product(uint32_t rank, const uint64_t *shape)
 	return elements;
 }
 
-static uint32_t net_input(struct net *net, enum accel_type type, uint32_t rank, const uint64_t *shape)
+static uint32_t net_input(struct net *net, enum accel_type type, uint32_t rank,
+			  const uint64_t *shape)
 {
 	uint64_t elements = product(rank, shape);
 	void *data = malloc(elements * accel_type_bytes(type));
@@ -72,8 +73,10 @@ static void *net_run_from(struct net *net, uint32_t out, uint64_t *elements)
 	assert_int_equal(info.bytes, *elements * accel_type_bytes(info.type));
 	first = calloc(1, info.bytes);
 	second = calloc(1, info.bytes);
-	must(accel_model_run(model, net->fixture->stream, (const void *const *)net->inputs, &first));
-	must(accel_model_run(model, net->fixture->stream, (const void *const *)net->inputs, &second));
+	must(accel_model_run(model, net->fixture->stream, (const void *const *)net->inputs,
+			     &first));
+	must(accel_model_run(model, net->fixture->stream, (const void *const *)net->inputs,
+			     &second));
 	assert_memory_equal(first, second, info.bytes);
 	free(second);
 	accel_model_destroy(model);
@@ -154,7 +157,8 @@ void test_graph_binary(void **state)
 
 	for (uint32_t function = 0; function <= ACI_TCS_BINARY_MAX; function++) {
 		struct net net = net_begin(*state);
-		uint32_t a = net_input(&net, ACCEL_F32, 3, shape_a), b = net_input(&net, ACCEL_F32, 2, shape_b), out;
+		uint32_t a = net_input(&net, ACCEL_F32, 3, shape_a),
+			 b = net_input(&net, ACCEL_F32, 2, shape_b), out;
 		uint64_t count;
 		float *y;
 
@@ -164,8 +168,11 @@ void test_graph_binary(void **state)
 		y = net_run_from(&net, out, &count);
 		assert_int_equal(count, 60);
 		for (int i = 0; i < 60; i++) {
-			double p = net_floats(&net, 0)[i / 15 * 3 + i % 3], q = net_floats(&net, 1)[i / 3 % 5];
-			const double want[] = { p + q, p - q, p * q, p / q, fmin(p, q), fmax(p, q) };
+			double p = net_floats(&net, 0)[i / 15 * 3 + i % 3],
+			       q = net_floats(&net, 1)[i / 3 % 5];
+			const double want[] = {
+				p + q, p - q, p * q, p / q, fmin(p, q), fmax(p, q)
+			};
 
 			assert_close(y[i], want[function], "binary");
 		}
@@ -180,7 +187,8 @@ void test_graph_matmul(void **state)
 	const uint64_t shape_a[3] = { 3, 6, 5 }, shape_b[2] = { 7, 6 };
 	const uint32_t flip_a[3] = { 0, 2, 1 }, flip_b[2] = { 1, 0 };
 	struct net net = net_begin(*state);
-	uint32_t a = net_input(&net, ACCEL_F32, 3, shape_a), b = net_input(&net, ACCEL_F32, 2, shape_b), out;
+	uint32_t a = net_input(&net, ACCEL_F32, 3, shape_a),
+		 b = net_input(&net, ACCEL_F32, 2, shape_b), out;
 	uint64_t count;
 	float *y;
 
@@ -207,13 +215,16 @@ void test_graph_matmul(void **state)
 void test_graph_matmul_bias(void **state)
 {
 	const uint64_t shape_a[2] = { 3, 4 }, shape_b[2] = { 4, 5 };
-	const struct { uint32_t rank; uint64_t shape[2]; } biases[] = {
-		{ 1, { 5 } }, { 2, { 3, 5 } }, { 2, { 3, 1 } }, { 2, { 1, 5 } }, { 1, { 1 } }, { 0, { 0 } },
+	const struct { uint32_t rank; uint64_t shape[2];
+	} biases[] = {
+		{ 1, { 5 } },	 { 2, { 3, 5 } }, { 2, { 3, 1 } },
+		{ 2, { 1, 5 } }, { 1, { 1 } },	  { 0, { 0 } },
 	};
 
 	for (size_t n = 0; n < sizeof(biases) / sizeof(biases[0]); n++) {
 		struct net net = net_begin(*state);
-		uint32_t a = net_input(&net, ACCEL_F32, 2, shape_a), b = net_input(&net, ACCEL_F32, 2, shape_b);
+		uint32_t a = net_input(&net, ACCEL_F32, 2, shape_a),
+			 b = net_input(&net, ACCEL_F32, 2, shape_b);
 		uint32_t bias = net_input(&net, ACCEL_F32, biases[n].rank, biases[n].shape), out;
 		uint64_t count, rows = biases[n].rank == 2 ? biases[n].shape[0] : 1;
 		uint64_t columns = biases[n].rank ? biases[n].shape[biases[n].rank - 1] : 1;
@@ -236,8 +247,9 @@ void test_graph_matmul_bias(void **state)
 	}
 }
 
-static double conv_at(const float *in, const float *weights, const struct accel_window *w, const uint64_t *is,
-		      const uint64_t *ws, uint64_t n, uint64_t o, int64_t row, int64_t column)
+static double conv_at(const float *in, const float *weights, const struct accel_window *w,
+		      const uint64_t *is, const uint64_t *ws, uint64_t n, uint64_t o, int64_t row,
+		      int64_t column)
 {
 	uint64_t group = o / (ws[0] / w->groups);
 	double sum = 0;
@@ -245,12 +257,16 @@ static double conv_at(const float *in, const float *weights, const struct accel_
 	for (uint64_t c = 0; c < ws[1]; c++)
 		for (uint64_t y = 0; y < ws[2]; y++)
 			for (uint64_t x = 0; x < ws[3]; x++) {
-				int64_t r = row * w->stride[0] + (int64_t)(y * w->dilation[0]) - w->pad_begin[0];
-				int64_t s = column * w->stride[1] + (int64_t)(x * w->dilation[1]) - w->pad_begin[1];
+				int64_t r = row * w->stride[0] + (int64_t)(y * w->dilation[0]) -
+					    w->pad_begin[0];
+				int64_t s = column * w->stride[1] + (int64_t)(x * w->dilation[1]) -
+					    w->pad_begin[1];
 
 				if (r < 0 || s < 0 || r >= (int64_t)is[2] || s >= (int64_t)is[3])
 					continue;
-				sum += (double)in[((n * is[1] + group * ws[1] + c) * is[2] + (uint64_t)r) * is[3] +
+				sum += (double)in[((n * is[1] + group * ws[1] + c) * is[2] +
+						   (uint64_t)r) *
+							  is[3] +
 						  (uint64_t)s] *
 				       weights[((o * ws[1] + c) * ws[2] + y) * ws[3] + x];
 			}
@@ -261,15 +277,25 @@ void test_graph_conv(void **state)
 {
 	const struct accel_window windows[] = {
 		{ .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1 },
-		{ .stride = { 2, 1 }, .dilation = { 1, 2 }, .pad_begin = { 1, 2 }, .pad_end = { 0, 1 }, .groups = 2 },
-		{ .stride = { 1, 3 }, .dilation = { 2, 1 }, .pad_begin = { 2, 0 }, .pad_end = { 2, 2 }, .groups = 4 },
+		{ .stride = { 2, 1 },
+		  .dilation = { 1, 2 },
+		  .pad_begin = { 1, 2 },
+		  .pad_end = { 0, 1 },
+		  .groups = 2 },
+		{ .stride = { 1, 3 },
+		  .dilation = { 2, 1 },
+		  .pad_begin = { 2, 0 },
+		  .pad_end = { 2, 2 },
+		  .groups = 4 },
 	};
 
 	for (int n = 0; n < 3; n++) {
 		const struct accel_window *w = &windows[n];
-		const uint64_t is[4] = { 2, 4, 7, 8 }, ws[4] = { 8, 4 / w->groups, 3, 2 }, bs[1] = { 8 };
+		const uint64_t is[4] = { 2, 4, 7, 8 }, ws[4] = { 8, 4 / w->groups, 3, 2 },
+			       bs[1] = { 8 };
 		struct net net = net_begin(*state);
-		uint32_t in = net_input(&net, ACCEL_F32, 4, is), weights = net_input(&net, ACCEL_F32, 4, ws);
+		uint32_t in = net_input(&net, ACCEL_F32, 4, is),
+			 weights = net_input(&net, ACCEL_F32, 4, ws);
 		uint32_t bias = net_input(&net, ACCEL_F32, 1, bs), out, rank;
 		uint64_t os[ACCEL_RANK_MAX], count;
 		enum accel_type type;
@@ -279,19 +305,23 @@ void test_graph_conv(void **state)
 		must(accel_graph_get_tensor(net.graph, out, &type, &rank, os));
 		y = net_run_from(&net, out, &count);
 		for (uint64_t i = 0; i < count; i++) {
-			uint64_t o = i / (os[2] * os[3]) % os[1], image = i / (os[1] * os[2] * os[3]);
+			uint64_t o = i / (os[2] * os[3]) % os[1],
+				 image = i / (os[1] * os[2] * os[3]);
 
-			assert_close(y[i], net_floats(&net, 2)[o] +
-				     conv_at(net_floats(&net, 0), net_floats(&net, 1), w, is, ws, image, o,
-					     (int64_t)(i / os[3] % os[2]), (int64_t)(i % os[3])), "conv");
+			assert_close(y[i],
+				     net_floats(&net, 2)[o] +
+					     conv_at(net_floats(&net, 0), net_floats(&net, 1), w,
+						     is, ws, image, o, (int64_t)(i / os[3] % os[2]),
+						     (int64_t)(i % os[3])),
+				     "conv");
 		}
 		free(y);
 		net_end(&net);
 	}
 }
 
-static double pool_at(const float *in, const struct accel_window *w, bool max, int64_t height, int64_t width,
-		      int64_t row, int64_t column)
+static double pool_at(const float *in, const struct accel_window *w, bool max, int64_t height,
+		      int64_t width, int64_t row, int64_t column)
 {
 	double best = -INFINITY, sum = 0;
 	int taps = 0;
@@ -313,7 +343,11 @@ static double pool_at(const float *in, const struct accel_window *w, bool max, i
 void test_graph_pool(void **state)
 {
 	struct accel_window w = {
-		.kernel = { 3, 2 }, .stride = { 2, 2 }, .dilation = { 1, 1 }, .pad_begin = { 1, 0 }, .pad_end = { 1, 1 },
+		.kernel = { 3, 2 },
+		.stride = { 2, 2 },
+		.dilation = { 1, 1 },
+		.pad_begin = { 1, 0 },
+		.pad_end = { 1, 1 },
 	};
 	const uint64_t is[4] = { 1, 3, 6, 5 };
 
@@ -326,12 +360,16 @@ void test_graph_pool(void **state)
 		float *y;
 
 		w.count_padding = n == 2;
-		must(accel_graph_pool(net.graph, max ? ACI_TCS_OP_POOL_MAX : ACI_TCS_OP_POOL_AVG, &w, in, &out));
+		must(accel_graph_pool(net.graph, max ? ACI_TCS_OP_POOL_MAX : ACI_TCS_OP_POOL_AVG,
+				      &w, in, &out));
 		must(accel_graph_get_tensor(net.graph, out, &type, &rank, os));
 		y = net_run_from(&net, out, &count);
 		for (uint64_t i = 0; i < count; i++)
-			assert_close(y[i], pool_at(net_floats(&net, 0) + i / (os[2] * os[3]) * 30, &w, max, 6, 5,
-						   (int64_t)(i / os[3] % os[2]), (int64_t)(i % os[3])), "pool");
+			assert_close(y[i],
+				     pool_at(net_floats(&net, 0) + i / (os[2] * os[3]) * 30, &w,
+					     max, 6, 5, (int64_t)(i / os[3] % os[2]),
+					     (int64_t)(i % os[3])),
+				     "pool");
 		free(y);
 		net_end(&net);
 	}
@@ -416,9 +454,11 @@ void test_graph_reshape_random(void **state)
 		struct net net = net_begin(*state);
 		const uint64_t shape[4] = { 2, 6, 1, 4 };
 		const uint64_t targets[][4] = {
-			{ 48, 1, 1, 1 }, { 3, 16, 1, 1 }, { 1, 12, 2, 2 }, { 4, 1, 12, 1 }, { 2, 2, 3, 4 }, { 8, 6, 1, 1 },
+			{ 48, 1, 1, 1 }, { 3, 16, 1, 1 }, { 1, 12, 2, 2 },
+			{ 4, 1, 12, 1 }, { 2, 2, 3, 4 },  { 8, 6, 1, 1 },
 		};
-		uint32_t permutation[4] = { 0, 1, 2, 3 }, in = net_input(&net, ACCEL_F32, 4, shape), out;
+		uint32_t permutation[4] = { 0, 1, 2, 3 }, in = net_input(&net, ACCEL_F32, 4, shape),
+			 out;
 		const uint64_t strides[4] = { 24, 4, 4, 1 };
 		const uint64_t *target = targets[random_u32() % 6];
 		uint64_t count;
@@ -453,7 +493,8 @@ void test_graph_concat(void **state)
 {
 	struct net net = net_begin(*state);
 	const uint64_t shape_a[3] = { 2, 3, 4 }, shape_b[3] = { 2, 1, 4 };
-	uint32_t a = net_input(&net, ACCEL_F32, 3, shape_a), b = net_input(&net, ACCEL_F32, 3, shape_b), out;
+	uint32_t a = net_input(&net, ACCEL_F32, 3, shape_a),
+		 b = net_input(&net, ACCEL_F32, 3, shape_b), out;
 	uint32_t parts[3] = { a, b, a };
 	uint64_t count;
 	float *y;
@@ -477,7 +518,8 @@ void test_graph_int8(void **state)
 {
 	struct net net = net_begin(*state);
 	const uint64_t shape_a[2] = { 9, 70 }, shape_b[2] = { 70, 11 };
-	uint32_t a = net_input(&net, ACCEL_I8, 2, shape_a), b = net_input(&net, ACCEL_I8, 2, shape_b), out;
+	uint32_t a = net_input(&net, ACCEL_I8, 2, shape_a),
+		 b = net_input(&net, ACCEL_I8, 2, shape_b), out;
 	uint64_t count;
 	int32_t *y;
 
@@ -488,7 +530,8 @@ void test_graph_int8(void **state)
 			int32_t sum = 0;
 
 			for (int k = 0; k < 70; k++)
-				sum += ((int8_t *)net.inputs[0])[i * 70 + k] * ((int8_t *)net.inputs[1])[k * 11 + j];
+				sum += ((int8_t *)net.inputs[0])[i * 70 + k] *
+				       ((int8_t *)net.inputs[1])[k * 11 + j];
 			assert_int_equal(y[i * 11 + j], sum);
 		}
 	free(y);
@@ -502,7 +545,8 @@ void test_graph_outputs(void **state)
 	const uint64_t shape[2] = { 3, 2 };
 	const float constant[6] = { 1, 2, 3, 4, 5, 6 };
 	const uint32_t flip[2] = { 1, 0 };
-	uint32_t x = net_input(&net, ACCEL_F32, 2, shape), turned, c, sum, unused = net_input(&net, ACCEL_F32, 2, shape);
+	uint32_t x = net_input(&net, ACCEL_F32, 2, shape), turned, c, sum,
+		 unused = net_input(&net, ACCEL_F32, 2, shape);
 	float y[5][6];
 	void *outputs[5] = { y[0], y[1], y[2], y[3], y[4] };
 	struct accel_model_stats stats;
@@ -537,14 +581,17 @@ void test_graph_errors(void **state)
 {
 	struct net net = net_begin(*state);
 	struct accel_graph *graph = net.graph;
-	const uint64_t shape[2] = { 3, 4 }, other[2] = { 5, 7 }, shape4[4] = { 1, 1, 2, 2 }, empty[1] = { 0 };
+	const uint64_t shape[2] = { 3, 4 }, other[2] = { 5, 7 }, shape4[4] = { 1, 1, 2, 2 },
+		       empty[1] = { 0 };
 	const uint64_t begin[2] = { 0, 3 }, past[2] = { 3, 0 }, size[2] = { 3, 2 };
 	const uint32_t twice[2] = { 1, 1 }, big[2] = { 0, 2 };
 	const struct accel_window large = {
 		.kernel = { 3, 3 }, .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1,
 	};
-	uint32_t a = net_input(&net, ACCEL_F32, 2, shape), b = net_input(&net, ACCEL_F32, 2, other), out = 7;
-	uint32_t i4 = net_input(&net, ACCEL_F32, 4, shape4), i = net_input(&net, ACCEL_I32, 2, shape);
+	uint32_t a = net_input(&net, ACCEL_F32, 2, shape), b = net_input(&net, ACCEL_F32, 2, other),
+		 out = 7;
+	uint32_t i4 = net_input(&net, ACCEL_F32, 4, shape4),
+		 i = net_input(&net, ACCEL_I32, 2, shape);
 	uint32_t mixed[2] = { a, i }, unequal[2] = { a, b };
 	struct accel_model *model;
 
@@ -574,7 +621,9 @@ void test_graph_errors(void **state)
 	assert_ret(-EINVAL, accel_graph_conv(graph, 0, &large, i4, i4, 999, &out));
 	assert_ret(-EINVAL, accel_graph_pool(graph, ACI_TCS_OP_POOL_MAX, &large, i4, &out));
 	assert_ret(-EINVAL, accel_graph_pool(graph, 0, &large, i4, &out));
-	assert_ret(-ENOTSUP, accel_graph_convert(graph, (enum accel_type)2, a, &out) == -EINVAL ? -ENOTSUP : 0);
+	assert_ret(-ENOTSUP, accel_graph_convert(graph, (enum accel_type)2, a, &out) == -EINVAL
+				     ? -ENOTSUP
+				     : 0);
 	assert_ret(-EINVAL, accel_graph_reshape(graph, a, 2, other, &out));
 	assert_ret(-EINVAL, accel_graph_reshape(graph, a, 9, other, &out));
 	assert_ret(-EINVAL, accel_graph_transpose(graph, a, twice, &out));
@@ -596,7 +645,7 @@ void test_graph_errors(void **state)
 	net_end(&net);
 }
 
-/* --- Models ------------------------------------------------------------------------------------------------- */
+/* --- Models ----------------------------------------------------------------------- */
 
 void test_model_facts(void **state)
 {
@@ -651,7 +700,8 @@ void test_model_errors(void **state)
 	assert_ret(-EINVAL, accel_model_get_output(model, 1, &info));
 	assert_ret(-EINVAL, accel_model_run(model, NULL, (const void *const *)net.inputs, outputs));
 	assert_ret(-EINVAL, accel_model_run(model, net.fixture->stream, NULL, outputs));
-	assert_ret(-EINVAL, accel_model_run(model, net.fixture->stream, (const void *const *)net.inputs, missing));
+	assert_ret(-EINVAL, accel_model_run(model, net.fixture->stream,
+					    (const void *const *)net.inputs, missing));
 	assert_text("output 0");
 	must(accel_model_run(model, net.fixture->stream, (const void *const *)net.inputs, outputs));
 	assert_memory_equal(y, net.inputs[0], sizeof(y));
@@ -680,18 +730,21 @@ void test_model_random(void **state)
 		}
 		for (int i = 2; i < 42; i++) {
 			uint32_t a = random_u32() % (uint32_t)i, b = random_u32() % (uint32_t)i;
-			uint32_t function = random_u32() % 2 ? ACI_TCS_BINARY_MAX : ACI_TCS_BINARY_MIN;
+			uint32_t function = random_u32() % 2 ? ACI_TCS_BINARY_MAX
+							     : ACI_TCS_BINARY_MIN;
 
 			if (random_u32() % 3 == 0) {
-				must(accel_graph_unary(net.graph, ACI_TCS_UNARY_NEG, 0, 0, ids[a], &ids[i]));
+				must(accel_graph_unary(net.graph, ACI_TCS_UNARY_NEG, 0, 0, ids[a],
+						       &ids[i]));
 				for (int k = 0; k < 100; k++)
 					values[i][k] = -values[a][k];
 				continue;
 			}
 			must(accel_graph_binary(net.graph, function, ids[a], ids[b], &ids[i]));
 			for (int k = 0; k < 100; k++)
-				values[i][k] = function == ACI_TCS_BINARY_MAX ? fmax(values[a][k], values[b][k])
-									      : fmin(values[a][k], values[b][k]);
+				values[i][k] = function == ACI_TCS_BINARY_MAX
+						       ? fmax(values[a][k], values[b][k])
+						       : fmin(values[a][k], values[b][k]);
 		}
 		y = net_run_from(&net, ids[41], &count);
 		for (int k = 0; k < 100; k++)
@@ -702,7 +755,8 @@ void test_model_random(void **state)
 	}
 }
 
-static struct accel_model *scale_model(struct fixture *fixture, struct accel_context *context, float factor)
+static struct accel_model *scale_model(struct fixture *fixture, struct accel_context *context,
+				       float factor)
 {
 	const uint64_t shape[1] = { 1000 };
 	struct accel_graph *graph;

@@ -50,12 +50,14 @@ void test_buffers(void **state)
 
 	must(accel_memory_get_info(fixture->device, &total, &before));
 	for (int i = 0; i < 7; i++) {
-		buffers[i] = make_buffer(fixture, sizes[i], i % 2 ? ACCEL_MEMORY_HOST : card_or_host(fixture), 0);
+		buffers[i] = make_buffer(fixture, sizes[i],
+					 i % 2 ? ACCEL_MEMORY_HOST : card_or_host(fixture), 0);
 		assert_int_equal(accel_buffer_bytes(buffers[i]), sizes[i]);
 		assert_true(accel_buffer_address(buffers[i]));
 		assert_int_equal(accel_buffer_address(buffers[i]) % 4096, 0);
 		for (int j = 0; j < i; j++) {
-			uint64_t a = accel_buffer_address(buffers[i]), b = accel_buffer_address(buffers[j]);
+			uint64_t a = accel_buffer_address(buffers[i]),
+				 b = accel_buffer_address(buffers[j]);
 
 			assert_true(a + sizes[i] <= b || b + sizes[j] <= a);
 		}
@@ -74,10 +76,14 @@ void test_buffer_errors(void **state)
 
 	assert_ret(-EINVAL, accel_buffer_create(NULL, 1, ACCEL_MEMORY_HOST, 0, &buffer));
 	assert_ret(-EINVAL, accel_buffer_create(fixture->context, 1, ACCEL_MEMORY_HOST, 0, NULL));
-	assert_ret(-EINVAL, accel_buffer_create(fixture->context, 0, ACCEL_MEMORY_HOST, 0, &buffer));
-	assert_ret(-EINVAL, accel_buffer_create(fixture->context, UINT64_MAX, ACCEL_MEMORY_HOST, 0, &buffer));
-	assert_ret(-EINVAL, accel_buffer_create(fixture->context, 1, (enum accel_placement)2, 0, &buffer));
-	assert_ret(-EINVAL, accel_buffer_create(fixture->context, 1, ACCEL_MEMORY_HOST, 1u << 31, &buffer));
+	assert_ret(-EINVAL,
+		   accel_buffer_create(fixture->context, 0, ACCEL_MEMORY_HOST, 0, &buffer));
+	assert_ret(-EINVAL, accel_buffer_create(fixture->context, UINT64_MAX, ACCEL_MEMORY_HOST, 0,
+						&buffer));
+	assert_ret(-EINVAL,
+		   accel_buffer_create(fixture->context, 1, (enum accel_placement)2, 0, &buffer));
+	assert_ret(-EINVAL,
+		   accel_buffer_create(fixture->context, 1, ACCEL_MEMORY_HOST, 1u << 31, &buffer));
 	assert_null(buffer);
 	assert_int_equal(accel_buffer_address(NULL), 0);
 	assert_int_equal(accel_buffer_bytes(NULL), 0);
@@ -86,7 +92,8 @@ void test_buffer_errors(void **state)
 void test_buffer_map(void **state)
 {
 	struct fixture *fixture = *state;
-	struct accel_buffer *card, *hidden, *host = make_buffer(fixture, 5000, ACCEL_MEMORY_HOST, 0);
+	struct accel_buffer *card, *hidden,
+		*host = make_buffer(fixture, 5000, ACCEL_MEMORY_HOST, 0);
 	uint8_t back[100];
 	void *map, *again;
 
@@ -120,7 +127,8 @@ void test_memory_full(void **state)
 	if (!fixture->info.memory_bytes)
 		skip();
 	must(accel_memory_get_info(fixture->device, &total, &before));
-	assert_ret(-ENOSPC, accel_buffer_create(fixture->context, total + 4096, ACCEL_MEMORY_CARD, 0, &buffer));
+	assert_ret(-ENOSPC, accel_buffer_create(fixture->context, total + 4096, ACCEL_MEMORY_CARD,
+						0, &buffer));
 	assert_null(buffer);
 	assert_text("card memory is full");
 	must(accel_memory_get_info(fixture->device, &total, &after));
@@ -131,8 +139,10 @@ void test_memory_full(void **state)
 void test_upload_download(void **state)
 {
 	struct fixture *fixture = *state;
-	const struct { uint64_t offset, bytes; } parts[] = {
-		{ 0, 1 }, { 1, 1 }, { 4095, 2 }, { 3, 8191 }, { 12345, 262144 }, { 0, 3000000 }, { 2999999, 1 },
+	const struct { uint64_t offset, bytes;
+	} parts[] = {
+		{ 0, 1 },	   { 1, 1 },	   { 4095, 2 },	   { 3, 8191 },
+		{ 12345, 262144 }, { 0, 3000000 }, { 2999999, 1 },
 	};
 	struct accel_buffer *buffer = make_buffer(fixture, 3000000, card_or_host(fixture), 0);
 	uint8_t *shadow = calloc(1, 3000000), *data = malloc(3000000);
@@ -140,7 +150,8 @@ void test_upload_download(void **state)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		fill_random(data, parts[i].bytes);
 		memcpy(shadow + parts[i].offset, data, parts[i].bytes);
-		must(accel_stream_upload(fixture->stream, buffer, parts[i].offset, data, parts[i].bytes));
+		must(accel_stream_upload(fixture->stream, buffer, parts[i].offset, data,
+					 parts[i].bytes));
 		/* The source may be reused at once. */
 		memset(data, 0xff, parts[i].bytes);
 		must(accel_stream_download(fixture->stream, data, buffer, 0, 3000000));
@@ -184,7 +195,8 @@ void test_host_transfer(void **state)
 	uint32_t one = 1, two = 2, first = 0, second = 0, idle = 0;
 
 	must(accel_stream_upload(fixture->stream, host, 0, &one, 4));
-	must(accel_stream_copy(fixture->stream, accel_buffer_address(card), accel_buffer_address(host), 4096));
+	must(accel_stream_copy(fixture->stream, accel_buffer_address(card),
+			       accel_buffer_address(host), 4096));
 	must(accel_stream_upload(fixture->stream, host, 0, &two, 4));
 	must(accel_stream_download(fixture->stream, &second, host, 0, 4));
 	must(accel_stream_download(fixture->stream, &first, card, 0, 4));
@@ -201,7 +213,8 @@ void test_host_transfer(void **state)
 void test_readonly(void **state)
 {
 	struct fixture *fixture = *state;
-	struct accel_buffer *buffer = make_buffer(fixture, 4096, card_or_host(fixture), ACCEL_BUFFER_READONLY);
+	struct accel_buffer *buffer =
+		make_buffer(fixture, 4096, card_or_host(fixture), ACCEL_BUFFER_READONLY);
 	uint32_t value = 0x12345678, back = 0;
 
 	must(accel_stream_fill(fixture->stream, accel_buffer_address(buffer) + 8, 0, 0, 1));
@@ -238,11 +251,13 @@ void test_zeroed(void **state)
 	uint8_t *back = malloc(1 << 20);
 
 	for (int round = 0; round < 6; round++) {
-		struct accel_buffer *buffer = make_buffer(fixture, 1 << 20, round % 2 ? ACCEL_MEMORY_HOST
-								    : card_or_host(fixture), 0);
+		struct accel_buffer *buffer =
+			make_buffer(fixture, 1 << 20,
+				    round % 2 ? ACCEL_MEMORY_HOST : card_or_host(fixture), 0);
 
 		must(accel_stream_download(fixture->stream, back, buffer, 0, 1 << 20));
-		must(accel_stream_fill(fixture->stream, accel_buffer_address(buffer), 1 << 20, 0xa5, 1));
+		must(accel_stream_fill(fixture->stream, accel_buffer_address(buffer), 1 << 20, 0xa5,
+				       1));
 		must(accel_stream_synchronize(fixture->stream, PATIENCE));
 		for (int i = 0; i < 1 << 20; i++)
 			if (back[i])
@@ -252,7 +267,9 @@ void test_zeroed(void **state)
 	free(back);
 }
 
-/* The same address in two contexts is different memory, and an address of one faults in the other. */
+/*
+ * The same address in two contexts is different memory, and an address of one faults in the other.
+ */
 void test_contexts_are_isolated(void **state)
 {
 	struct fixture *fixture = *state;

@@ -6,7 +6,8 @@
 
 #include "lib_device.h"
 
-static struct accel_view dense(enum accel_type type, uint32_t slot, uint32_t rank, uint64_t a, uint64_t b)
+static struct accel_view dense(enum accel_type type, uint32_t slot, uint32_t rank, uint64_t a,
+			       uint64_t b)
 {
 	uint64_t shape[2] = { a, b };
 	struct accel_view view;
@@ -35,8 +36,10 @@ void test_supports(void **state)
 	assert_int_equal(accel_type_bytes((enum accel_type)200), 0);
 	require_compute(fixture);
 	assert_true(accel_program_supports(device, ACI_TCS_OP_MATMUL, 0, ACCEL_F32, ACCEL_F32));
-	assert_true(accel_program_supports(device, ACI_TCS_OP_MATMUL, ACI_TCS_UNARY_RELU, ACCEL_F32, ACCEL_F32));
-	assert_false(accel_program_supports(device, ACI_TCS_OP_MATMUL, ACI_TCS_UNARY_TANH, ACCEL_F32, ACCEL_F32));
+	assert_true(accel_program_supports(device, ACI_TCS_OP_MATMUL, ACI_TCS_UNARY_RELU, ACCEL_F32,
+					   ACCEL_F32));
+	assert_false(accel_program_supports(device, ACI_TCS_OP_MATMUL, ACI_TCS_UNARY_TANH,
+					    ACCEL_F32, ACCEL_F32));
 	assert_false(accel_program_supports(device, ACI_TCS_OP_MATMUL, 0, ACCEL_F32, ACCEL_I32));
 	assert_false(accel_program_supports(device, ACI_TCS_OP_MATMUL, 0, ACCEL_BOOL, ACCEL_BOOL));
 	assert_false(accel_program_supports(device, 0x7777, 0, ACCEL_F32, ACCEL_F32));
@@ -47,7 +50,8 @@ void test_supports(void **state)
 void test_view_errors(void **state)
 {
 	struct accel_view view;
-	uint64_t shape[8] = { 2, 3, 4, 1, 1, 1, 1, 1 }, huge[3] = { 1ull << 30, 1ull << 30, 1ull << 30 };
+	uint64_t shape[8] = { 2, 3, 4, 1, 1, 1, 1, 1 },
+		 huge[3] = { 1ull << 30, 1ull << 30, 1ull << 30 };
 	uint64_t empty[2] = { 3, 0 };
 
 	(void)state;
@@ -101,7 +105,8 @@ void test_program_unary(void **state)
 	arguments[1].bytes = sizeof(data);
 	must(accel_stream_exec(fixture->stream, program, arguments, 2));
 	for (int half = 0; half < 2; half++) {
-		must(accel_stream_download(fixture->stream, back, out, (uint64_t)half * sizeof(back), sizeof(back)));
+		must(accel_stream_download(fixture->stream, back, out,
+					   (uint64_t)half * sizeof(back), sizeof(back)));
 		must(accel_stream_synchronize(fixture->stream, PATIENCE));
 		for (int i = 0; i < 100; i++)
 			assert_float_equal(back[i], (i % 2 ? 0 : 2 * -(99.0f - (float)i) + 1), 0);
@@ -141,7 +146,9 @@ void test_program_overlapping_output(void **state)
 void test_program_errors(void **state)
 {
 	struct fixture *fixture = *state;
-	const struct accel_window window = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1 };
+	const struct accel_window window = { .stride = { 1, 1 },
+					     .dilation = { 1, 1 },
+					     .groups = 1 };
 	struct accel_window bad = window;
 	struct accel_program *program;
 	struct accel_view a, b, c, i8, four, w4;
@@ -180,7 +187,8 @@ void test_program_errors(void **state)
 	bad = window;
 	bad.groups = 0;
 	assert_ret(-EINVAL, accel_program_conv(program, 0, &bad, &four, &w4, NULL, &four));
-	assert_ret(-EINVAL, accel_program_pool(program, ACI_TCS_OP_POOL_MAX, &window, &four, &four));
+	assert_ret(-EINVAL,
+		   accel_program_pool(program, ACI_TCS_OP_POOL_MAX, &window, &four, &four));
 	assert_ret(-EINVAL, accel_program_pool(program, ACI_TCS_OP_CONV, &window, &four, &four));
 	c.stride[0] = 0;	/* all rows in one place */
 	assert_ret(-EINVAL, accel_program_matmul(program, 0, &a, &b, NULL, &c));
@@ -260,7 +268,9 @@ void test_exec_errors(void **state)
 	accel_buffer_destroy(readonly);
 }
 
-/* A vendor's set that the card has not is refused here; garbage of a set that it has, by the card. */
+/*
+ * A vendor's set that the card has not is refused here; garbage of a set that it has, by the card.
+ */
 void test_exec_blob(void **state)
 {
 	static const uint8_t unknown[16] = { 1 }, tcs[16] = ACI_TCS_UUID_BYTES;
@@ -269,11 +279,12 @@ void test_exec_blob(void **state)
 
 	require_compute(fixture);
 	blob = make_buffer(fixture, 4096, card_or_host(fixture), 0);
-	assert_ret(-ENOTSUP, accel_stream_exec_blob(fixture->stream, unknown, accel_buffer_address(blob), 64,
-						    NULL, 0));
-	assert_ret(-EINVAL, accel_stream_exec_blob(fixture->stream, tcs, accel_buffer_address(blob) + 1, 64,
-						   NULL, 0));
-	assert_ret(-EINVAL, accel_stream_exec_blob(fixture->stream, tcs, accel_buffer_address(blob), 0, NULL, 0));
+	assert_ret(-ENOTSUP, accel_stream_exec_blob(fixture->stream, unknown,
+						    accel_buffer_address(blob), 64, NULL, 0));
+	assert_ret(-EINVAL, accel_stream_exec_blob(fixture->stream, tcs,
+						   accel_buffer_address(blob) + 1, 64, NULL, 0));
+	assert_ret(-EINVAL, accel_stream_exec_blob(fixture->stream, tcs, accel_buffer_address(blob),
+						   0, NULL, 0));
 	must(accel_stream_exec_blob(fixture->stream, tcs, accel_buffer_address(blob), 64, NULL, 0));
 	assert_ret(-EINVAL, accel_stream_synchronize(fixture->stream, PATIENCE));
 	assert_text("header");
@@ -306,7 +317,9 @@ void test_program_stats(void **state)
 	must(accel_stream_get_stats(fixture->stream, &before));
 	must(accel_stream_exec(fixture->stream, program, &argument, 1));
 	must(accel_stream_synchronize(fixture->stream, PATIENCE));
-	/* The card counts the same. It may show what it counted a little later than the completion. */
+	/*
+	 * The card counts the same. It may show what it counted a little later than the completion.
+	 */
 	for (int i = 0; i < 500; i++) {
 		must(accel_stream_get_stats(fixture->stream, &after));
 		if (after.macs != before.macs)

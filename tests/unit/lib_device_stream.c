@@ -22,7 +22,8 @@ void test_copy(void **state)
 
 	fill_random(data, 100000);
 	must(accel_stream_upload(fixture->stream, a, 0, data, 100000));
-	must(accel_stream_copy(fixture->stream, accel_buffer_address(b) + 1, accel_buffer_address(a) + 2, 99998));
+	must(accel_stream_copy(fixture->stream, accel_buffer_address(b) + 1,
+			       accel_buffer_address(a) + 2, 99998));
 	download(fixture, back, b, 100000);
 	assert_memory_equal(back + 1, data + 2, 99998);
 	assert_int_equal(back[0], 0);
@@ -87,7 +88,8 @@ void test_timestamp(void **state)
 	uint64_t stamps[3];
 
 	for (int i = 0; i < 3; i++)
-		must(accel_stream_timestamp(fixture->stream, accel_buffer_address(a) + 8 * (uint64_t)i));
+		must(accel_stream_timestamp(fixture->stream,
+					    accel_buffer_address(a) + 8 * (uint64_t)i));
 	download(fixture, stamps, a, sizeof(stamps));
 	assert_true(stamps[0]);
 	assert_true(stamps[0] <= stamps[1] && stamps[1] <= stamps[2]);
@@ -150,7 +152,7 @@ void test_stream_options(void **state)
 	accel_stream_destroy(stream);
 }
 
-/* --- Events --------------------------------------------------------------------------------------------- */
+/* --- Events ----------------------------------------------------------------------- */
 
 void test_event(void **state)
 {
@@ -226,7 +228,8 @@ void test_event_between_streams(void **state)
 		must(accel_stream_fill(fixture->stream, accel_buffer_address(a), 1 << 20, i, 4));
 		must(accel_stream_record(fixture->stream, here));
 		must(accel_stream_wait_event(other, here));
-		must(accel_stream_copy(other, accel_buffer_address(b), accel_buffer_address(a), 1 << 20));
+		must(accel_stream_copy(other, accel_buffer_address(b), accel_buffer_address(a),
+				       1 << 20));
 		must(accel_stream_record(other, there));
 		must(accel_stream_wait_event(fixture->stream, there));
 		must(accel_stream_download(fixture->stream, &seen[i], b, (1 << 20) - 4, 4));
@@ -305,7 +308,8 @@ void test_event_wait_thread(void **state)
 	must(accel_event_create(fixture->context, &event));
 	for (int round = 0; round < 10; round++) {
 		for (int i = 0; i < 50; i++)
-			must(accel_stream_fill(fixture->stream, accel_buffer_address(a), 4096, 1, 4));
+			must(accel_stream_fill(fixture->stream, accel_buffer_address(a), 4096, 1,
+					       4));
 		must(accel_stream_record(fixture->stream, event));
 		assert_int_equal(pthread_create(&thread, NULL, wait_thread, event), 0);
 		for (int i = 0; i < 200; i++) {
@@ -343,9 +347,11 @@ void test_flood(void **state)
 	accel_buffer_destroy(a);
 }
 
-/* --- Failures ---------------------------------------------------------------------------------------------- */
+/* --- Failures --------------------------------------------------------------------- */
 
-/* What came before the fault is good, what comes after is refused, the event tells which is which. */
+/*
+ * What came before the fault is good, what comes after is refused, the event tells which is which.
+ */
 void test_fault_is_sticky(void **state)
 {
 	struct fixture *fixture = *state;
@@ -395,16 +401,17 @@ void test_hang(void **state)
 {
 	struct fixture *fixture = *state;
 	struct accel_stream *other = second_stream(fixture, ACCEL_ENGINE_COPY);
-	struct accel_stream_options options = { ACCEL_ENGINE_COMPUTE, ACCEL_PRIORITY_NORMAL, 0, 200 };
+	struct accel_stream_options options = { ACCEL_ENGINE_COMPUTE, ACCEL_PRIORITY_NORMAL, 0,
+						200 };
 	struct accel_buffer *a = make_buffer(fixture, 4096, card_or_host(fixture), 0);
 	struct accel_stream *victim;
 	struct accel_event *event;
 	uint32_t value = 0;
 
 	require_compute(fixture);
+	inject(fixture, "hang queue=new");
 	must(accel_stream_create(fixture->context, &options, &victim));
 	must(accel_event_create(fixture->context, &event));
-	inject(fixture, "hang next");
 	must(accel_stream_fill(victim, accel_buffer_address(a), 4096, 1, 4));
 	must(accel_stream_record(victim, event));
 	must(accel_stream_fill(victim, accel_buffer_address(a), 4096, 2, 4));
@@ -428,15 +435,16 @@ void test_hang(void **state)
 void test_timeout_of_wait(void **state)
 {
 	struct fixture *fixture = *state;
-	struct accel_stream_options options = { ACCEL_ENGINE_COMPUTE, ACCEL_PRIORITY_NORMAL, 0, 3000 };
+	struct accel_stream_options options = { ACCEL_ENGINE_COMPUTE, ACCEL_PRIORITY_NORMAL, 0,
+						3000 };
 	struct accel_buffer *a = make_buffer(fixture, 4096, card_or_host(fixture), 0);
 	struct accel_stream *victim;
 	struct accel_event *event;
 
 	require_compute(fixture);
+	inject(fixture, "hang queue=new");
 	must(accel_stream_create(fixture->context, &options, &victim));
 	must(accel_event_create(fixture->context, &event));
-	inject(fixture, "hang next");
 	must(accel_stream_fill(victim, accel_buffer_address(a), 4096, 1, 4));
 	must(accel_stream_record(victim, event));
 	assert_ret(-ETIME, accel_event_wait(event, 0));
@@ -460,9 +468,9 @@ void test_destroy_cancels(void **state)
 	void *result;
 
 	require_compute(fixture);
+	inject(fixture, "hang queue=new");
 	victim = make_stream(fixture, ACCEL_ENGINE_COMPUTE, 600000);
 	must(accel_event_create(fixture->context, &event));
-	inject(fixture, "hang next");
 	must(accel_stream_fill(victim, accel_buffer_address(a), 4096, 1, 4));
 	must(accel_stream_record(victim, event));
 	must(accel_event_get_fd(event, &ready.fd));
@@ -502,7 +510,7 @@ void test_stats(void **state)
 	accel_buffer_destroy(a);
 }
 
-/* --- Threads --------------------------------------------------------------------------------------------------- */
+/* --- Threads ---------------------------------------------------------------------- */
 
 static void *stream_thread(void *argument)
 {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* The kernel transport against a driver in this process: its errors, its older and newer versions. */
+/*
+ * The kernel transport against a driver in this process: its errors, its older and newer versions.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,7 +44,8 @@ static struct {
 	struct accel_stream *stream;
 } all;
 
-static const struct accel_stream_options options = { ACCEL_ENGINE_COMPUTE, ACCEL_PRIORITY_HIGH, 64, 1234 };
+static const struct accel_stream_options options = { ACCEL_ENGINE_COMPUTE, ACCEL_PRIORITY_HIGH, 64,
+						     1234 };
 
 static int make_all(void)
 {
@@ -51,7 +54,8 @@ static int make_all(void)
 	if (!ret)
 		ret = accel_context_create(all.device, &all.context);
 	if (!ret)
-		ret = accel_buffer_create(all.context, 10000, ACCEL_MEMORY_CARD, ACCEL_BUFFER_READONLY, &all.buffer);
+		ret = accel_buffer_create(all.context, 10000, ACCEL_MEMORY_CARD,
+					  ACCEL_BUFFER_READONLY, &all.buffer);
 	if (!ret)
 		ret = accel_stream_create(all.context, &options, &all.stream);
 	return ret;
@@ -206,7 +210,8 @@ static void test_gone(void **state)
 	fake.fail_error = ENODEV;
 	must(accel_stream_fill(all.stream, accel_buffer_address(all.buffer), 8, 1, 8));
 	assert_ret(-ENODEV, accel_stream_flush(all.stream));
-	assert_ret(-ENODEV, accel_stream_fill(all.stream, accel_buffer_address(all.buffer), 8, 1, 8));
+	assert_ret(-ENODEV,
+		   accel_stream_fill(all.stream, accel_buffer_address(all.buffer), 8, 1, 8));
 	assert_ret(-ENODEV, accel_stream_synchronize(all.stream, ACCEL_WAIT_FOREVER));
 }
 
@@ -321,7 +326,8 @@ static void test_texts(void **state)
 
 	(void)state;
 	must(make_all());
-	assert_ret(-ENOSPC, accel_buffer_create(all.context, 100 << 20, ACCEL_MEMORY_CARD, 0, &buffer));
+	assert_ret(-ENOSPC,
+		   accel_buffer_create(all.context, 100 << 20, ACCEL_MEMORY_CARD, 0, &buffer));
 	assert_text("104857600 bytes asked for, 1048576 of 1073741824 free");
 	fake.fail_request = DRM_IOCTL_ACI_QUEUE_CREATE;
 	fake.fail_error = EPERM;
@@ -337,7 +343,8 @@ static void test_placement(void **state)
 	(void)state;
 	must(make_all());
 	assert_int_equal(fake.bo_flags, 0);
-	must(accel_buffer_create(all.context, 1, ACCEL_MEMORY_CARD, ACCEL_BUFFER_MAPPABLE, &buffer));
+	must(accel_buffer_create(all.context, 1, ACCEL_MEMORY_CARD, ACCEL_BUFFER_MAPPABLE,
+				 &buffer));
 	assert_int_equal(fake.bo_flags, DRM_ACI_BO_CPU_ACCESS);
 	assert_int_equal(fake.bo_cache, DRM_ACI_CACHE_WRITE_COMBINED);
 	must(accel_buffer_map(buffer, &map));
@@ -363,7 +370,8 @@ static void test_every_call_fails(void **state)
 		fake_drm_stop();
 		fake_drm_start();
 		fake.fail_at = i;
-		if (!make_all() && !accel_stream_upload(all.stream, all.buffer, 0, data, sizeof(data)) &&
+		if (!make_all() &&
+		    !accel_stream_upload(all.stream, all.buffer, 0, data, sizeof(data)) &&
 		    !accel_stream_download(all.stream, data, all.buffer, 0, sizeof(data)))
 			accel_stream_synchronize(all.stream, ACCEL_WAIT_FOREVER);
 		free_all();

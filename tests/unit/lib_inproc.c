@@ -26,8 +26,15 @@ static void control(struct accel_device *device, const char *command)
 static void test_options(void **state)
 {
 	const char *wrong[] = {
-		"inproc:memory", "inproc:memory=", "inproc:memory=x", "inproc:memory=1T", "inproc:memory=-1",
-		"inproc:queues=5000000000", "inproc:colour=1", "inproc:profile=small", "inproc:queues=0",
+		"inproc:memory",
+		"inproc:memory=",
+		"inproc:memory=x",
+		"inproc:memory=1T",
+		"inproc:memory=-1",
+		"inproc:queues=5000000000",
+		"inproc:colour=1",
+		"inproc:profile=small",
+		"inproc:queues=0",
 		"inproc:memory=99999999999999999999",
 		"inproc:serial=0123456789012345678901234567890123456789",
 	};
@@ -41,7 +48,8 @@ static void test_options(void **state)
 		assert_null(device);
 		assert_text("inproc");
 	}
-	device = open_card("inproc:memory=32M,queues=3,serial=ABC,vms=2,vectors=1,copy=1,compute=1");
+	device =
+		open_card("inproc:memory=32M,queues=3,serial=ABC,vms=2,vectors=1,copy=1,compute=1");
 	must(accel_device_get_info(device, &info));
 	assert_int_equal(info.memory_bytes, 32 << 20);
 	assert_string_equal(info.serial, "ABC");
@@ -57,7 +65,8 @@ static void test_base_profile(void **state)
 {
 	struct accel_device *device = open_card("inproc:memory=1M,profile=base");
 	const struct accel_stream_options copy = { ACCEL_ENGINE_COPY, ACCEL_PRIORITY_HIGH, 0, 0 };
-	const struct accel_stream_options compute = { ACCEL_ENGINE_COMPUTE, ACCEL_PRIORITY_NORMAL, 0, 0 };
+	const struct accel_stream_options compute = { ACCEL_ENGINE_COMPUTE, ACCEL_PRIORITY_NORMAL,
+						      0, 0 };
 	struct accel_context *context, *second;
 	struct accel_stream *stream, *other;
 	struct accel_program *program;
@@ -97,7 +106,8 @@ static void test_memory_fills_up(void **state)
 
 	(void)state;
 	must(accel_context_create(device, &context));
-	while (count < 64 && !accel_buffer_create(context, 256 << 10, ACCEL_MEMORY_CARD, 0, &buffers[count]))
+	while (count < 64 &&
+	       !accel_buffer_create(context, 256 << 10, ACCEL_MEMORY_CARD, 0, &buffers[count]))
 		count++;
 	assert_int_equal(count, 16);
 	assert_text("0 of 4194304 free");
@@ -169,7 +179,8 @@ static void test_queues_come_and_go(void **state)
 static struct accel_stream *hang_stream(struct accel_context *context, struct accel_buffer *buffer,
 					struct accel_event *event)
 {
-	const struct accel_stream_options options = { ACCEL_ENGINE_COMPUTE, ACCEL_PRIORITY_NORMAL, 0, 600000 };
+	const struct accel_stream_options options = { ACCEL_ENGINE_COMPUTE, ACCEL_PRIORITY_NORMAL,
+						      0, 600000 };
 	struct accel_stream *stream;
 
 	must(accel_stream_create(context, &options, &stream));
@@ -211,7 +222,8 @@ static void test_given_up(void **state)
 static void test_lost_interrupt(void **state)
 {
 	struct accel_device *device = open_card("inproc:memory=1M");
-	const struct accel_stream_options options = { ACCEL_ENGINE_COPY, ACCEL_PRIORITY_NORMAL, 0, 300 };
+	const struct accel_stream_options options = { ACCEL_ENGINE_COPY, ACCEL_PRIORITY_NORMAL, 0,
+						      300 };
 	struct accel_context *context;
 	struct accel_stream *stream;
 	struct accel_buffer *buffer;
