@@ -163,7 +163,7 @@ struct aci_identify_card {
 	__le32 preempt_max_us;	/* longest preemption time */
 	__le32 set_count;	/* command sets */
 	__le64 scrub_bytes_max;	/* of one SCRUB; 0 without card memory */
-	__le64 copy_bytes_max;	/* of one COPY, FILL or strided COPY in total; 0: no limit */
+	__le64 copy_bytes_max;	/* of one COPY, FILL or strided COPY in total; 0: no limit, else >= 1 MiB */
 	__le32 firmware_slots;
 	__le32 min_share_permille;
 	__le16 function;	/* reserved: 0 */
@@ -182,7 +182,7 @@ struct aci_identify_engine {
 struct aci_identify_set_op {
 	__le16 opcode;
 	__le16 reserved;
-	__le32 function_mask;	/* UNARY, BINARY, REDUCE: bit n, function n; else 0 */
+	__le32 function_mask;	/* bit n: function n; MATMUL, CONV: activation n; else 0 */
 	__le64 types;		/* ACI_TCS_COMBO_* */
 };
 

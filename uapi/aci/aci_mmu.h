@@ -46,7 +46,7 @@ struct aci_inv_cmd {
 /* Written by the card as one aligned 64-bit store each, error before completed. */
 struct aci_inv_record {
 	__le64 completed;	/* commands completed since enable */
-	__le64 error;		/* [15:0] status of the first failed command, [63:16] its index */
+	__le64 error;		/* [15:0] status of the first failed command, [63:16] completed before it */
 };
 
 #endif /* _UAPI_ACI_MMU_H_ */

@@ -136,7 +136,7 @@ struct aci_queue_record {
 	__le64 reserved0[6];
 	/*
 	 * host: post one entry to the notification ring when completed >= this,
-	 * or when the queue stops; 0: disarmed. The card never writes it: it
+	 * or when the queue halts with an error; 0: disarmed. The card never writes it: it
 	 * keeps the value that it served last, and a value equal to that is
 	 * disarmed too. CREATE_, RESET_ and RESUME_QUEUE make the card forget it.
 	 * The host may change it at any time and then re-reads completed behind

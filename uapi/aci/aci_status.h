@@ -38,12 +38,12 @@
 #define ACI_STATUS_PAGE_FAULT		0x0108	/* error_info: device virtual address */
 #define ACI_STATUS_PREEMPT_TIMEOUT	0x0109
 #define ACI_STATUS_WATCHDOG		0x010a
-#define ACI_STATUS_QUEUE_RESET		0x010b	/* stopped by RESET_QUEUE */
+#define ACI_STATUS_QUEUE_RESET		0x010b	/* RESET_QUEUE is in progress */
 #define ACI_STATUS_CARD_RESET		0x010c
 #define ACI_STATUS_MEMORY_ERROR		0x010d	/* uncorrectable ECC; error_info: address */
 #define ACI_STATUS_ENGINE_FAULT		0x010e
 
-/* Program (EXEC). error_info: index of the operation in its low 32 bits. */
+/* Program (EXEC). error_info: index of the operation in its low 32 bits; see aci_tcs.h. */
 #define ACI_STATUS_PROG_HEADER		0x0201	/* magic, version, sizes or offsets */
 #define ACI_STATUS_PROG_SET		0x0202	/* command set unknown to the card */
 #define ACI_STATUS_PROG_OPCODE		0x0203
