@@ -551,6 +551,36 @@ static void test_notify_untaken(void **state)
 		rig_sleep_ms(1);
 }
 
+/*
+ * An entry that host memory refused was not posted: the queue stays armed, and
+ * the next one takes its slot. proves: ACI-243
+ */
+static void test_notify_refused(void **state)
+{
+	const uint64_t at = RIG_IOVA / 2;
+	struct aci_notify_entry *ring = aligned_alloc(ACI_PAGE_SIZE, ACI_PAGE_SIZE);
+	struct rig *rig = *state;
+	struct fixture f;
+
+	assert_non_null(ring);
+	memset(ring, 0, ACI_PAGE_SIZE);
+	rig_write64(rig, ACI_REG_NOTIFY(0) + ACI_NOTIFY_BASE, at);
+	prepare(&f, rig, 0);
+	arm(&f, 1);
+	/* Where the second is complete, the card is done with the entry of the first. */
+	run(&f, desc_nop());
+	run(&f, desc_nop());
+	assert_int_equal(vcard_dma_map(rig->card, at, ACI_PAGE_SIZE, ring,
+				       VCARD_DMA_READ | VCARD_DMA_WRITE), 0);
+	run(&f, desc_nop());
+	/* Stopped, so that what follows the last completion is over. */
+	assert_int_equal(rig_queue_command(&f.queue, ACI_ADMIN_SUSPEND_QUEUE, 0), 0);
+	assert_int_equal(le32toh(ring[0].phase), ACI_NOTIFY_PHASE);
+	assert_int_equal(le32toh(ring[1].phase), 0);
+	assert_int_equal(vcard_dma_unmap(rig->card, at, ACI_PAGE_SIZE), 0);
+	free(ring);
+}
+
 static void test_irq_drop(void **state)
 {
 	struct rig *rig = *state;
@@ -642,6 +672,7 @@ int main(void)
 		rig_test(test_notify_phase),
 		rig_test(test_notify_interval),
 		rig_test(test_notify_untaken),
+		rig_test(test_notify_refused),
 		rig_test(test_irq_drop),
 		rig_test(test_event_overflow),
 		rig_test(test_garbage),

@@ -152,7 +152,7 @@ void inval_enable(struct vcard *card, uint64_t sq_base, uint64_t record_base, ui
 	inval->shift = shift;
 	inval->completed = 0;
 	inval->error = 0;
-	inval->enabled = sq_base && record_base;
+	inval->enabled = sq_base;
 	waker_wake(&inval->waker);
 }
 

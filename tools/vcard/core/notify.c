@@ -170,9 +170,10 @@ static uint32_t phase_of(uint64_t posted, uint32_t shift)
 	return !(posted >> shift & 1);
 }
 
-void notify_post(struct vcard *card, unsigned int index, uint16_t queue_id)
+bool notify_post(struct vcard *card, unsigned int index, uint16_t queue_id)
 {
 	struct notify_ring *ring = &card->notify[index];
+	bool posted = true;
 
 	pthread_mutex_lock(&ring->lock);
 	if (ring->base) {
@@ -180,12 +181,16 @@ void notify_post(struct vcard *card, unsigned int index, uint16_t queue_id)
 		uint64_t phase = phase_of(ring->posted, ring->shift);
 
 		/* One store: an entry is never seen in half. */
-		dma_store64(&card->dma, ring->base + slot * sizeof(struct aci_notify_entry),
-			    queue_id | phase << 32);
-		ring->posted++;
-		raise_limited(card, index, ring);
+		posted = dma_store64(&card->dma,
+				     ring->base + slot * sizeof(struct aci_notify_entry),
+				     queue_id | phase << 32);
+		if (posted) {
+			ring->posted++;
+			raise_limited(card, index, ring);
+		}
 	}
 	pthread_mutex_unlock(&ring->lock);
+	return posted;
 }
 
 static bool write_event(struct vcard *card, const struct event_ring *ring, struct aci_event *event)

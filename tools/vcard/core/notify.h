@@ -49,8 +49,8 @@ void notify_set_interval(struct vcard *card, unsigned int index, uint32_t interv
 /** notify_bind() - one more queue. false: no entry left for it */
 bool notify_bind(struct vcard *card, unsigned int index);
 void notify_unbind(struct vcard *card, unsigned int index);
-/** notify_post() - entry and interrupt for a queue */
-void notify_post(struct vcard *card, unsigned int index, uint16_t queue_id);
+/** notify_post() - entry and interrupt for a queue. Return: false if host memory refused it */
+bool notify_post(struct vcard *card, unsigned int index, uint16_t queue_id);
 /** notify_run_timers() - raise interrupts whose interval is over. Return: next deadline or 0 */
 uint64_t notify_run_timers(struct vcard *card, uint64_t now_ns);
 

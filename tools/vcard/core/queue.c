@@ -87,9 +87,11 @@ static void notify_if_armed(struct queue *queue, bool stopped)
 		return;
 	if (queue->notify_posted > taken)
 		return;
+	/* What the host cannot take must not keep the queue disarmed. */
+	if (!notify_post(queue->card, queue->notify_ring, queue->id))
+		return;
 	queue->notified = at;
 	queue->notify_posted++;
-	notify_post(queue->card, queue->notify_ring, queue->id);
 }
 
 unsigned int queue_complete(struct queue *queue)

@@ -333,8 +333,8 @@ static void write_half(struct vcard *card, uint32_t offset, uint32_t value)
 	case ACI_REG_ADMIN_CQ_HEAD:
 	case ACI_REG_INV_SQ_TAIL:
 	case ACI_REG_EVENT_HEAD:
-		/* Indices start at 0 with each enable. */
-		if (regs->shadow[ACI_REG_CTRL / 4] & ACI_CTRL_ENABLE)
+		/* Indices start at 0 with each enable: before READY they belong to nothing. */
+		if (regs->shadow[ACI_REG_CTRL / 4] & ACI_CTRL_ENABLE && regs->ready)
 			write_index(card, offset, value);
 		break;
 	}

@@ -133,7 +133,8 @@ static bool start_card(struct vcard *card)
 
 	/* The invalidation queue and the event ring may be left out: base 0. */
 	if (!sq || !cq || !ring_is_valid(sq, shift, 1, ADMIN_SHIFT_MAX) || cq % 64 ||
-	    (inv && (!ring_is_valid(inv, inv_shift, 1, INVAL_SHIFT_MAX) || record % 16)) ||
+	    (inv && (!ring_is_valid(inv, inv_shift, 1, INVAL_SHIFT_MAX) || !record ||
+		     record % 16)) ||
 	    (event && !ring_is_valid(event, event_shift, 1, EVENT_SHIFT_MAX))) {
 		card_fail(card, ACI_STATUS_INVALID_FIELD);
 		return false;
