@@ -66,13 +66,16 @@ static bool notification_is_there(struct rig *rig, uint64_t arg)
 	return rig_notification(rig) == 0;
 }
 
-/* proves: ACI-220 ACI-221 ACI-225 ACI-226 ACI-051 */
+/* proves: ACI-220 ACI-221 ACI-225 ACI-226 ACI-051 ACI-238 */
 static void notifications(void **state)
 {
 	struct rig *rig = *state;
 	struct rig_queue *queue = &rig->queue;
 
 	rig_start(rig);
+	/* A ring in use stays where it is. */
+	rig_write64(rig, ACI_REG_NOTIFY(0) + ACI_NOTIFY_BASE, RIG_NONE);
+	rig_write(rig, ACI_REG_NOTIFY(0) + ACI_NOTIFY_SHIFT, 0);
 	for (uint64_t i = 1; i <= 9; i++) {
 		/* Armed ahead of the work: exactly one entry, at its count. */
 		queue->record->notify_at = htole64(2 * i);

@@ -151,8 +151,9 @@ static void large_leaf_and_table_are_equal(void **state)
 		table[i] = htole64((base + i * ACI_PAGE_SIZE) | bits);
 	*entry = large;
 	for (unsigned int i = 1; i <= 200; i++) {
-		/* Changed while the card works on it. */
-		rig_push(rig, &rig->queue, desc_fill(va, bytes, i, 1));
+		/* Changed while the card works on it; a card may refuse more than 1 MiB. */
+		rig_push(rig, &rig->queue, desc_fill(va, bytes / 2, i, 1));
+		rig_push(rig, &rig->queue, desc_fill(va + bytes / 2, bytes / 2, i, 1));
 		__atomic_store_n(entry, i & 1 ? htole64(at | ACI_PTE_VALID) : large,
 				 __ATOMIC_RELEASE);
 		assert_int_equal(SUCCESS, rig_stopped(rig, &rig->queue));

@@ -5,7 +5,7 @@
 
 /* --- The queue object --- */
 
-/* proves: ACI-097 ACI-098 ACI-100 ACI-101 ACI-102 ACI-103 ACI-160 */
+/* proves: ACI-097 ACI-098 ACI-100 ACI-101 ACI-102 ACI-103 ACI-132 ACI-160 */
 static void creation(void **state)
 {
 	struct rig *rig = *state;
@@ -59,7 +59,15 @@ static void creation(void **state)
 }
 #undef REFUSED
 
-/* proves: ACI-105 ACI-181 ACI-182 ACI-183 */
+static void expect_state(const struct rig_queue *queue, uint32_t state, uint32_t error)
+{
+	assert_int_equal(state, le32toh(queue->record->state));
+	assert_int_equal(state, le32toh(queue->user->state));
+	assert_int_equal(error, le32toh(queue->record->error));
+	assert_int_equal(error, le32toh(queue->user->error));
+}
+
+/* proves: ACI-105 ACI-129 ACI-181 ACI-182 ACI-183 */
 static void state_table(void **state)
 {
 	static const uint8_t commands[] = { ACI_ADMIN_SUSPEND_QUEUE, ACI_ADMIN_RESUME_QUEUE,
@@ -79,7 +87,7 @@ static void state_table(void **state)
 	for (uint32_t from = ACI_QUEUE_STATE_RUNNING; from <= ACI_QUEUE_STATE_ERROR; from++) {
 		for (size_t i = 0; i < 4; i++) {
 			struct rig_queue queue;
-			uint32_t to = next[from][i];
+			uint32_t to = next[from][i], error = 0;
 
 			assert_int_equal(SUCCESS,
 					 rig_admin(rig, rig_queue_make(rig, &queue, 0, 1), NULL));
@@ -91,20 +99,20 @@ static void state_table(void **state)
 			if (from == ACI_QUEUE_STATE_ERROR) {
 				assert_int_equal(ACI_STATUS_DESC_OPCODE,
 						 rig_run(rig, &queue, desc_word(0xee, 0, 0)));
+				error = ACI_STATUS_DESC_OPCODE;
 				/* So that going on finds a good one. */
 				((struct aci_desc *)rig_at(rig, queue.ring))[1] = desc_nop();
 			}
-			assert_int_equal(from, le32toh(queue.record->state));
+			expect_state(&queue, from, error);
 			assert_int_equal(to ? SUCCESS : ACI_STATUS_INVALID_STATE,
 					 rig_queue_command(rig, commands[i], 0,
 							   commands[i] == ACI_ADMIN_RESET_QUEUE));
 			if (to == 9) {
-				assert_int_equal(ACI_QUEUE_STATE_NONE,
-						 le32toh(queue.record->state));
+				expect_state(&queue, ACI_QUEUE_STATE_NONE, error);
 				assert_int_equal(1, le64toh(queue.record->completed));
 				continue;
 			}
-			assert_int_equal(to ? to : from, le32toh(queue.record->state));
+			expect_state(&queue, to ? to : from, to ? 0 : error);
 			assert_int_equal(SUCCESS,
 					 rig_queue_command(rig, ACI_ADMIN_DELETE_QUEUE, 0, 0));
 		}
@@ -133,7 +141,7 @@ static void no_wakeup_is_lost(void **state)
 	assert_int_equal(SUCCESS, rig_stopped(rig, queue));
 }
 
-/* proves: ACI-161 ACI-173 ACI-174 ACI-201 */
+/* proves: ACI-161 ACI-173 ACI-174 ACI-201 ACI-241 */
 static void ring_goes_round(void **state)
 {
 	struct rig *rig = *state;
@@ -153,6 +161,32 @@ static void ring_goes_round(void **state)
 	assert_int_equal(SUCCESS, rig_queue_command(rig, ACI_ADMIN_SUSPEND_QUEUE, 0, 0));
 	assert_true(queue->user->completed == queue->record->completed);
 	assert_true(queue->record->started == queue->record->completed);
+	assert_true(queue->record->fetched == queue->record->started);
+	/* Stopped in the middle. */
+	assert_int_equal(SUCCESS, rig_queue_command(rig, ACI_ADMIN_RESUME_QUEUE, 0, 0));
+	for (unsigned int i = 0; i < RIG_RING_SIZE; i++)
+		rig_push(rig, queue, desc_nop());
+	assert_int_equal(SUCCESS, rig_queue_command(rig, ACI_ADMIN_SUSPEND_QUEUE, 0, 0));
+	assert_true(queue->record->fetched == queue->record->started);
+	assert_int_equal(SUCCESS, rig_queue_command(rig, ACI_ADMIN_RESUME_QUEUE, 0, 0));
+	assert_int_equal(SUCCESS, rig_stopped(rig, queue));
+}
+
+/* proves: ACI-242 */
+static void ring_that_is_not_there(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_queue *queue = &rig->queue;
+	struct aci_admin_cmd cmd;
+
+	rig_enable(rig);
+	rig_create_vm(rig, 1, 0, rig->root);
+	cmd = rig_queue_make(rig, queue, 0, 1);
+	*(__le64 *)rig_at(rig, queue->list) = htole64(RIG_NONE);
+	assert_int_equal(SUCCESS, rig_admin(rig, cmd, NULL));
+	assert_int_equal(ACI_STATUS_RING_FETCH, rig_run(rig, queue, desc_nop()));
+	assert_true(!queue->record->error_index && !queue->record->error_info &&
+		    !queue->record->completed);
 }
 
 /* proves: ACI-172 */
@@ -169,8 +203,7 @@ static void overrun(void **state)
 		queue->tail = tails[i] - 1;
 		/* Through the rules of ringing, but with a wrong tail. */
 		rig_push(rig, queue, desc_nop());
-		rig_card_ops.doorbell(rig->card, 0, 0);
-		rig_card_ops.kick(rig->card, 0);
+		rig_ring(rig, 0, 0);
 		assert_int_equal(ACI_STATUS_RING_OVERRUN, rig_stopped(rig, queue));
 		assert_int_equal(2, le64toh(queue->record->error_index));
 		assert_true(le64toh(queue->record->error_info) == tails[i]);
@@ -242,6 +275,36 @@ static void data_moves(void **state)
 	after = rig_read64(rig, ACI_REG_TIMESTAMP);
 	memcpy(&stamp, to + 8, sizeof(stamp));
 	assert_true(le64toh(stamp) >= before && le64toh(stamp) <= after);
+}
+
+/* proves: ACI-239 ACI-240 */
+static void bytes_are_counted(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_queue *queue = &rig->queue;
+	uint64_t bytes = 0;
+
+	rig_start(rig);
+	rig_map(rig, VA, 8);
+	for (uint64_t i = 1; i <= 300; i++) {
+		switch (i % 3) {
+		case 0:
+			rig_push(rig, queue, desc_copy(VA, VA + BYTES, i));
+			bytes += 2 * i;
+			break;
+		case 1:
+			rig_push(rig, queue, desc_fill(VA + BYTES, 8 * i, i, 8));
+			bytes += 8 * i;
+			break;
+		case 2:
+			rig_push(rig, queue, desc_word(ACI_OP_TIMESTAMP, VA, 0));
+			break;
+		}
+		/* As soon as it is complete, not a moment later. */
+		assert_int_equal(SUCCESS, rig_stopped(rig, queue));
+		assert_true(le64toh(queue->record->bytes) == bytes);
+		assert_true(!queue->record->macs);
+	}
 }
 
 /*
@@ -415,9 +478,11 @@ int main(void)
 		CARD_TEST(state_table),
 		CARD_TEST(no_wakeup_is_lost),
 		CARD_TEST(ring_goes_round),
+		CARD_TEST(ring_that_is_not_there),
 		CARD_TEST(overrun),
 		CARD_TEST(reset_to_an_index),
 		CARD_TEST(data_moves),
+		CARD_TEST(bytes_are_counted),
 		CARD_TEST(wrong_descriptors_are_refused),
 		CARD_TEST(rows_move),
 		CARD_TEST(waits_and_signals),

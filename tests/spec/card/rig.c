@@ -110,24 +110,38 @@ bool rig_wait_status(struct rig *rig, uint32_t mask, uint32_t value)
 
 /* --- Set-up --- */
 
-int rig_setup(void **state)
+static void take_down(struct rig *rig)
+{
+	munmap(rig->mem, RIG_DMA_BYTES);
+	pthread_cond_destroy(&rig->raised);
+	pthread_mutex_destroy(&rig->lock);
+	free(rig);
+}
+
+static struct rig *put_up(bool base)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	if (!rig)
-		return -1;
+		return NULL;
 	rig->mem = mmap(NULL, RIG_DMA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			-1, 0);
-	if (rig->mem == MAP_FAILED)
-		return -1;
+	if (rig->mem == MAP_FAILED) {
+		free(rig);
+		return NULL;
+	}
 	pthread_mutex_init(&rig->lock, NULL);
 	pthread_cond_init(&rig->raised, NULL);
 	rig->next = RIG_DMA_BASE;
-	rig->card = rig_card_ops.create(rig);
-	if (!rig->card)
-		return -1;
+	rig->card = rig_card_ops.create(rig, base);
+	if (!rig->card) {
+		take_down(rig);
+		return NULL;
+	}
 	rig->cap = rig_read64(rig, ACI_REG_CAP);
 	rig->dma_bits = ACI_ADDRESSING_DMA_BITS(rig_read(rig, ACI_REG_ADDRESSING));
+	rig->db_shift = ACI_ADDRESSING_DB_SHIFT(rig_read(rig, ACI_REG_ADDRESSING));
+	rig->kick_offset = rig_read64(rig, ACI_REG_KICK_OFFSET);
 	rig->admin_shift = 1;
 	rig->sq = rig_page(rig);
 	rig->cq = rig_page(rig);
@@ -137,7 +151,18 @@ int rig_setup(void **state)
 	rig->notify = rig_page(rig);
 	rig->data = rig_page(rig);
 	rig->root = rig_page(rig);
-	*state = rig;
+	return rig;
+}
+
+int rig_setup(void **state)
+{
+	*state = put_up(getenv("RIG_BASE_PROFILE"));
+	return *state ? 0 : -1;
+}
+
+int rig_setup_base(void **state)
+{
+	*state = put_up(true);
 	return 0;
 }
 
@@ -145,11 +170,10 @@ int rig_teardown(void **state)
 {
 	struct rig *rig = *state;
 
+	if (!rig)
+		return 0;
 	rig_card_ops.destroy(rig->card);
-	munmap(rig->mem, RIG_DMA_BYTES);
-	pthread_cond_destroy(&rig->raised);
-	pthread_mutex_destroy(&rig->lock);
-	free(rig);
+	take_down(rig);
 	return 0;
 }
 
@@ -204,9 +228,15 @@ static bool reset_is_over(struct rig *rig, uint64_t generation)
 
 void rig_reset(struct rig *rig)
 {
+	rig_reset_by(rig, 0);
+}
+
+void rig_reset_by(struct rig *rig, uint8_t engine_class)
+{
 	uint32_t generation = ACI_RESET_GENERATION(rig_read(rig, ACI_REG_RESET_STATUS));
 
-	rig_write(rig, ACI_REG_RESET, ACI_RESET_KEY << 16 | ACI_RESET_CARD);
+	rig_write(rig, ACI_REG_RESET,
+		  ACI_RESET_KEY << 16 | (uint32_t)engine_class << 8 | ACI_RESET_CARD);
 	assert_true(rig_wait(rig, reset_is_over, generation,
 			     rig_read(rig, ACI_REG_T_CARD_RESET_MS)));
 }
@@ -373,6 +403,15 @@ uint64_t rig_invalidate(struct rig *rig, struct aci_inv_cmd cmd)
 
 /* --- Job queue --- */
 
+void rig_ring(struct rig *rig, uint16_t queue_id, uint32_t value)
+{
+	uint64_t page = (uint64_t)queue_id << rig->db_shift;
+
+	rig_card_ops.doorbell_write(rig->card, page, value, 4);
+	if (rig->cap & ACI_CAP_KICK)
+		rig_card_ops.doorbell_write(rig->card, rig->kick_offset + page, 0, 4);
+}
+
 void rig_push(struct rig *rig, struct rig_queue *queue, struct aci_desc desc)
 {
 	struct aci_desc *ring = rig_at(rig, queue->ring);
@@ -384,9 +423,7 @@ void rig_push(struct rig *rig, struct rig_queue *queue, struct aci_desc desc)
 	if (!aci_queue_need_ring(le64toh(__atomic_load_n(&queue->user->event_index,
 							 __ATOMIC_RELAXED)), old, queue->tail))
 		return;
-	rig_card_ops.doorbell(rig->card, queue->id, (uint32_t)queue->tail);
-	if (rig->cap & ACI_CAP_KICK)
-		rig_card_ops.kick(rig->card, queue->id);
+	rig_ring(rig, queue->id, (uint32_t)queue->tail);
 }
 
 static bool queue_is_idle(struct rig *rig, uint64_t arg)

@@ -32,17 +32,29 @@
 #define RIG_RING_SHIFT	6
 #define RIG_RING_SIZE	(1u << RIG_RING_SHIFT)
 #define RIG_EVENTS	2u		/* entries of the event ring */
-#define RIG_NONE	0xdead000000ull	/* a bus address where nothing is */
+#define RIG_NONE	0xdead0000ull	/* a bus address where nothing is; below 32 bits too */
 
 struct rig;
 
+/*
+ * A card to test: with power, memory space enabled, Bus Master Enable 1. It reaches
+ * rig->mem at RIG_DMA_BASE and nothing else, and its interrupts come to rig_raise().
+ */
 struct rig_card_ops {
-	void *(*create)(struct rig *rig);
+	/** @create: @base: of the base profile and without memory. Return: NULL if there is none */
+	void *(*create)(struct rig *rig, bool base);
 	void (*destroy)(void *card);
+	void (*config_read)(void *card, uint32_t offset, void *data, uint32_t bytes);
+	void (*config_write)(void *card, uint32_t offset, const void *data, uint32_t bytes);
 	uint64_t (*reg_read)(void *card, uint32_t offset, unsigned int size);
 	void (*reg_write)(void *card, uint32_t offset, uint64_t value, unsigned int size);
-	void (*doorbell)(void *card, unsigned int queue, uint32_t value);
-	void (*kick)(void *card, unsigned int queue);
+	/** @memory_read: in the memory BAR, like @memory_write; only for a card with an aperture */
+	void (*memory_read)(void *card, uint64_t offset, void *data, uint32_t bytes);
+	void (*memory_write)(void *card, uint64_t offset, const void *data, uint32_t bytes);
+	/** @doorbell_write: anywhere in the doorbell BAR; @size: 4 or 8 */
+	void (*doorbell_write)(void *card, uint64_t offset, uint64_t value, unsigned int size);
+	void (*bus_master)(void *card, bool on);
+	/** @function_reset: to its end, then Bus Master Enable 1 again */
 	void (*function_reset)(void *card);
 	/** @poll: for a card without threads: let it work; else NULL */
 	void (*poll)(void *card);
@@ -67,7 +79,8 @@ struct rig {
 	unsigned int irqs;
 
 	uint64_t cap;
-	uint32_t dma_bits;
+	uint32_t dma_bits, db_shift;
+	uint64_t kick_offset;
 	uint64_t sq, cq, inv, inv_record, events, notify, data, root;
 	uint32_t sq_tail, cq_head, inv_tail, event_head, notify_head;
 	unsigned int admin_shift;
@@ -79,6 +92,8 @@ void rig_raise(struct rig *rig, unsigned int vector);
 
 /* --- for tests; all but rig_setup() may fail the test --- */
 int rig_setup(void **state);
+/** rig_setup_base() - with a card of the base profile; *@state is NULL if there is none */
+int rig_setup_base(void **state);
 int rig_teardown(void **state);
 
 uint64_t rig_page(struct rig *rig);
@@ -100,6 +115,8 @@ void rig_enable(struct rig *rig);
 void rig_disable(struct rig *rig);
 /** rig_reset() - card reset, to its end */
 void rig_reset(struct rig *rig);
+/** rig_reset_by() - card reset, with what [15:8] of the register is to be */
+void rig_reset_by(struct rig *rig, uint8_t engine_class);
 
 /** rig_admin() - run a command within @bound_ms. Return: its status */
 unsigned int rig_admin(struct rig *rig, struct aci_admin_cmd cmd, uint64_t *result);
@@ -120,6 +137,8 @@ uint64_t rig_leaf_bits(struct rig *rig);
 /** rig_invalidate() - Return: the record's error word */
 uint64_t rig_invalidate(struct rig *rig, struct aci_inv_cmd cmd);
 
+/** rig_ring() - doorbell and, where there is one, kick */
+void rig_ring(struct rig *rig, uint16_t queue_id, uint32_t value);
 /** rig_push() - write a descriptor, move the tail, ring by the rules */
 void rig_push(struct rig *rig, struct rig_queue *queue, struct aci_desc desc);
 /** rig_stopped() - wait until the queue completed all or halted. Return: its error */

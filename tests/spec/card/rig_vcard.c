@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-/* The virtual card behind the rig; of the base profile if RIG_BASE_PROFILE is set. */
+/* The virtual card behind the rig: its core and its PCI function. */
 
+#include <linux/pci_regs.h>
 #include <stdlib.h>
 
-#include "../../../tools/vcard/core/card.h"
+#include "../../../tools/vcard/transport/pci.h"
 #include "rig.h"
 
 struct rig_vcard {
 	struct rig *rig;
 	struct vcard *card;
-	struct vcard_window doorbells;
-	unsigned int stride_shift;
+	struct pci_function pci;
 };
 
 static void raise_irq(void *opaque, unsigned int vector)
@@ -29,8 +29,17 @@ static void drop_line(void *opaque, enum vcard_log_level level, const char *line
 
 static const struct vcard_ops ops = { .raise_irq = raise_irq, .log = drop_line };
 
-static void *create(struct rig *rig)
+static void bus_master(void *card, bool on)
 {
+	struct rig_vcard *self = card;
+	const uint8_t command = PCI_COMMAND_MEMORY | (on ? PCI_COMMAND_MASTER : 0);
+
+	pci_config_write(&self->pci, PCI_COMMAND, &command, sizeof(command));
+}
+
+static void *create(struct rig *rig, bool base)
+{
+	static const struct pci_ids ids = { 0x1234, 0x5678 };
 	struct rig_vcard *self = calloc(1, sizeof(*self));
 	struct vcard_config config;
 
@@ -43,8 +52,10 @@ static void *create(struct rig *rig)
 	config.queues = 4;
 	config.vms = 2;
 	config.vectors = 2;
-	config.base_profile = getenv("RIG_BASE_PROFILE");
-	if (config.base_profile) {
+	config.base_profile = base;
+	if (base) {
+		config.mem_bytes = 0;
+		config.aperture_bytes = 0;
 		config.queues = 1;
 		config.vms = 1;
 		config.vectors = 1;
@@ -54,10 +65,8 @@ static void *create(struct rig *rig)
 		free(self);
 		return NULL;
 	}
-	vcard_get_doorbells(self->card, &self->doorbells);
-	self->stride_shift = ACI_ADDRESSING_DB_SHIFT((uint32_t)
-			vcard_reg_read(self->card, ACI_REG_ADDRESSING, 4));
-	vcard_set_bus_master(self->card, true);
+	pci_init(&self->pci, self->card, &ids, config.serial, config.vectors);
+	bus_master(self, true);
 	if (vcard_dma_map(self->card, RIG_DMA_BASE, RIG_DMA_BYTES, rig->mem,
 			  VCARD_DMA_READ | VCARD_DMA_WRITE)) {
 		vcard_destroy(self->card);
@@ -85,26 +94,41 @@ static void reg_write(void *card, uint32_t offset, uint64_t value, unsigned int 
 	vcard_reg_write(((struct rig_vcard *)card)->card, offset, value, size);
 }
 
-static void doorbell(void *card, unsigned int queue, uint32_t value)
+static void config_read(void *card, uint32_t offset, void *data, uint32_t bytes)
 {
-	struct rig_vcard *self = card;
-	char *page = (char *)self->doorbells.map + ((size_t)queue << self->stride_shift);
-
-	__atomic_store_n((uint32_t *)page, value, __ATOMIC_RELEASE);
+	pci_config_read(&((struct rig_vcard *)card)->pci, offset, data, bytes);
 }
 
-static void kick(void *card, unsigned int queue)
+static void config_write(void *card, uint32_t offset, const void *data, uint32_t bytes)
 {
-	vcard_kick(((struct rig_vcard *)card)->card, queue);
+	pci_config_write(&((struct rig_vcard *)card)->pci, offset, data, bytes);
+}
+
+static void memory_read(void *card, uint64_t offset, void *data, uint32_t bytes)
+{
+	assert_true(pci_bar_read(&((struct rig_vcard *)card)->pci, PCI_BAR_MEMORY, offset, data,
+				 bytes));
+}
+
+static void memory_write(void *card, uint64_t offset, const void *data, uint32_t bytes)
+{
+	assert_true(pci_bar_write(&((struct rig_vcard *)card)->pci, PCI_BAR_MEMORY, offset, data,
+				  bytes));
+}
+
+static void doorbell_write(void *card, uint64_t offset, uint64_t value, unsigned int size)
+{
+	const uint64_t data = htole64(value);
+
+	assert_true(pci_bar_write(&((struct rig_vcard *)card)->pci, PCI_BAR_DOORBELLS, offset,
+				  &data, size));
 }
 
 /* The host sets Bus Master Enable anew, as after a real one. */
 static void function_reset(void *card)
 {
-	struct rig_vcard *self = card;
-
-	vcard_function_reset(self->card);
-	vcard_set_bus_master(self->card, true);
+	pci_reset(&((struct rig_vcard *)card)->pci);
+	bus_master(card, true);
 }
 
 const struct rig_card_ops rig_card_ops = {
@@ -112,7 +136,11 @@ const struct rig_card_ops rig_card_ops = {
 	.destroy = destroy,
 	.reg_read = reg_read,
 	.reg_write = reg_write,
-	.doorbell = doorbell,
-	.kick = kick,
+	.config_read = config_read,
+	.config_write = config_write,
+	.memory_read = memory_read,
+	.memory_write = memory_write,
+	.doorbell_write = doorbell_write,
+	.bus_master = bus_master,
 	.function_reset = function_reset,
 };
