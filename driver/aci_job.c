@@ -232,14 +232,16 @@ static void aci_job_arm_timer_locked(struct aci_queue *queue)
 /**
  * aci_job_tell_card_locked() - make the card see the jobs in the ring
  * @queue: live queue
+ *
+ * Return: whether the caller has to call aci_job_ring() without the lock.
  */
-void aci_job_tell_card_locked(struct aci_queue *queue)
+bool aci_job_tell_card_locked(struct aci_queue *queue)
 {
 	u64 old = queue->told_tail, tail = queue->tail;
 	struct aci_queue_user_page *user_page = queue->user_page;
 
 	if (tail == old)
-		return;
+		return false;
 	if (!queue->armed) {
 		/*
 		 * Before the tail, so that the card sees it when it completes
@@ -252,40 +254,54 @@ void aci_job_tell_card_locked(struct aci_queue *queue)
 	dma_wmb();
 	WRITE_ONCE(user_page->tail, cpu_to_le64(tail));
 	queue->told_tail = tail;
+	aci_job_arm_timer_locked(queue);
 	/*
 	 * Store tail, then load event_index; the card does the reverse before
 	 * it sleeps. One of the two sees the other. Not smp_mb(): the other
 	 * side is a device on a uniprocessor kernel, too.
 	 */
 	mb();
-	if (aci_queue_need_ring(le64_to_cpu(READ_ONCE(user_page->event_index)), old, tail)) {
-		writel(lower_32_bits(tail), queue->doorbell);
-		if (queue->kick)
-			writel(0, queue->kick);
-	}
-	aci_job_arm_timer_locked(queue);
+	return aci_queue_need_ring(le64_to_cpu(READ_ONCE(user_page->event_index)), old, tail);
 }
 
-/* Returns whether ready jobs are left. */
-static bool aci_job_push_some_locked(struct aci_queue *queue, unsigned int budget)
+/**
+ * aci_job_ring() - wake the card
+ * @queue: queue whose lock is not held, because the write may take long
+ *
+ * Only a hint: it does no harm to a queue that was destroyed meanwhile.
+ */
+void aci_job_ring(struct aci_queue *queue)
+{
+	int idx;
+
+	if (!drm_dev_enter(&queue->adev->drm, &idx))
+		return;
+	writel(0, queue->doorbell);
+	if (queue->kick)
+		writel(0, queue->kick);
+	drm_dev_exit(idx);
+}
+
+/* Returns whether to ring; *more says whether ready jobs are left. */
+static bool aci_job_push_some_locked(struct aci_queue *queue, unsigned int budget, bool *more)
 {
 	struct aci_job *job, *next;
 
+	*more = false;
 	if (queue->state != ACI_QUEUE_LIVE)
 		return false;
 	list_for_each_entry_safe(job, next, &queue->waiting, node) {
 		if (atomic_read(&job->deps_left) || !aci_job_has_room_locked(queue, job))
 			break;
 		if (!budget--) {
-			aci_job_tell_card_locked(queue);
-			return true;
+			*more = true;
+			break;
 		}
 		list_del(&job->node);
 		queue->waiting_descs -= job->desc_count;
 		aci_job_push_locked(queue, job);
 	}
-	aci_job_tell_card_locked(queue);
-	return false;
+	return aci_job_tell_card_locked(queue);
 }
 
 /**
@@ -298,11 +314,16 @@ static bool aci_job_push_some_locked(struct aci_queue *queue, unsigned int budge
 void aci_job_push_ready(struct aci_queue *queue)
 {
 	unsigned long flags;
+	bool ring, more;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	if (aci_job_push_some_locked(queue, ACI_JOB_PUSH_BUDGET))
+	ring = aci_job_push_some_locked(queue, ACI_JOB_PUSH_BUDGET, &more);
+	/* Under the lock, so that it is not queued for a dead queue. */
+	if (more)
 		queue_work(queue->adev->wq, &queue->push_work);
 	spin_unlock_irqrestore(&queue->lock, flags);
+	if (ring)
+		aci_job_ring(queue);
 }
 
 /**
@@ -313,12 +334,14 @@ void aci_job_push_work(struct work_struct *work)
 {
 	struct aci_queue *queue = container_of(work, struct aci_queue, push_work);
 	bool cookie = dma_fence_begin_signalling();
-	bool more = true;
+	bool ring, more = true;
 
 	while (more) {
 		spin_lock_irq(&queue->lock);
-		more = aci_job_push_some_locked(queue, ACI_JOB_PUSH_BUDGET);
+		ring = aci_job_push_some_locked(queue, ACI_JOB_PUSH_BUDGET, &more);
 		spin_unlock_irq(&queue->lock);
+		if (ring)
+			aci_job_ring(queue);
 	}
 	dma_fence_end_signalling(cookie);
 }

@@ -105,7 +105,8 @@ void aci_job_free(struct aci_job *job);
 void aci_job_watch_deps(struct aci_job *job);
 
 void aci_job_queue_locked(struct aci_queue *queue, struct aci_job *job);
-void aci_job_tell_card_locked(struct aci_queue *queue);
+bool aci_job_tell_card_locked(struct aci_queue *queue);
+void aci_job_ring(struct aci_queue *queue);
 void aci_job_push_ready(struct aci_queue *queue);
 void aci_job_push_work(struct work_struct *work);
 

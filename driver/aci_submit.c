@@ -94,6 +94,7 @@ static int aci_submit_admit_locked(const struct aci_queue *queue, const struct a
 static u32 aci_submit_queue(struct aci_queue *queue, struct aci_job **jobs, u32 count, int *error)
 {
 	unsigned long flags;
+	bool has_outs, ring = false;
 	u32 i;
 
 	spin_lock_irqsave(&queue->lock, flags);
@@ -101,17 +102,17 @@ static u32 aci_submit_queue(struct aci_queue *queue, struct aci_job **jobs, u32 
 		*error = aci_submit_admit_locked(queue, jobs[i]);
 		if (*error)
 			break;
-		/* Without fences out the job may be gone after this. */
-		if (!jobs[i]->out_count) {
-			aci_job_queue_locked(queue, jobs[i]);
+		has_outs = jobs[i]->out_count;
+		aci_job_queue_locked(queue, jobs[i]);
+		/* Without a fence out, nothing keeps the job for us. */
+		if (!has_outs)
 			jobs[i] = NULL;
-		} else {
-			aci_job_queue_locked(queue, jobs[i]);
-		}
 	}
 	if (queue->state == ACI_QUEUE_LIVE)
-		aci_job_tell_card_locked(queue);
+		ring = aci_job_tell_card_locked(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
+	if (ring)
+		aci_job_ring(queue);
 	return i;
 }
 
@@ -191,8 +192,8 @@ static int aci_submit_jobs(struct aci_queue *queue, struct drm_file *file,
  * @data: struct drm_aci_submit
  * @file: caller
  *
- * Needs no drm_dev_enter(): remove() and reset take the ring away under the
- * queue's lock.
+ * Needs no drm_dev_enter() but for the doorbell: remove() and reset take the
+ * ring away under the queue's lock.
  *
  * Return: 0 or a negative error.
  */
