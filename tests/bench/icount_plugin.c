@@ -48,6 +48,7 @@ void *qemu_plugin_scoreboard_find(struct qemu_plugin_scoreboard *score, unsigned
 int qemu_plugin_num_vcpus(void);
 
 #define PLUGIN_EXPORT	__attribute__((visibility("default")))
+PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv);
 PLUGIN_EXPORT int qemu_plugin_version = 7;
 
 /* x86-64 Linux: modules live in the top 1 GiB less the fixmap. */
@@ -157,7 +158,7 @@ static void translate_block(struct qemu_plugin_tb *tb, void *opaque)
 	}
 }
 
-PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
+int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
 {
 	int i;
 

@@ -103,8 +103,12 @@ static void submit_jobs(unsigned int first, unsigned int count)
 	check(drmIoctl(fd, DRM_IOCTL_ACI_SUBMIT, &submit), "SUBMIT");
 }
 
+/* The queue is in order: sleep for the last fence, then see all of them signalled. */
 static void wait_jobs(unsigned int count)
 {
+	check(drmSyncobjWait(fd, &syncobjs[count - 1], 1, INT64_MAX, 0, NULL), "SYNCOBJ_WAIT");
+	if (count == 1)
+		return;
 	check(drmSyncobjWait(fd, syncobjs, count, INT64_MAX, DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL, NULL), "SYNCOBJ_WAIT");
 }
 
