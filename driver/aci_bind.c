@@ -67,7 +67,7 @@ static int aci_bind_fill_spare(struct aci_bind *bind)
 
 	for (i = 0; i < ARRAY_SIZE(bind->spare); i++) {
 		if (!bind->spare[i])
-			bind->spare[i] = kzalloc(sizeof(*bind->spare[i]), GFP_KERNEL_ACCOUNT);
+			bind->spare[i] = kzalloc_obj(*bind->spare[i], GFP_KERNEL_ACCOUNT);
 		if (!bind->spare[i])
 			return -ENOMEM;
 	}

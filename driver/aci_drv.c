@@ -33,17 +33,24 @@ static int aci_open(struct drm_device *drm, struct drm_file *file)
 {
 	struct aci_device *adev = to_aci_device(drm);
 	struct aci_file *afile;
+	int idx;
 
 	if (aci_is_dead(adev))
 		return -ENODEV;
-	afile = kzalloc(sizeof(*afile), GFP_KERNEL_ACCOUNT);
+	afile = kzalloc_obj(*afile, GFP_KERNEL_ACCOUNT);
 	if (!afile)
 		return -ENOMEM;
 	afile->adev = adev;
 	xa_init_flags(&afile->vms, XA_FLAGS_ALLOC1);
 	xa_init_flags(&afile->queues, XA_FLAGS_ALLOC1);
 	file->driver_priv = afile;
+	/* Remove() waits for this before it cancels the work. */
+	if (!drm_dev_enter(drm, &idx)) {
+		kfree(afile);
+		return -ENODEV;
+	}
 	aci_telemetry_get_user(adev);
+	drm_dev_exit(idx);
 	return 0;
 }
 

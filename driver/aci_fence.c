@@ -4,9 +4,9 @@
  */
 
 #include <linux/module.h>
-#include <linux/slab.h>
 
 #include "aci_fence.h"
+#include "compat.h"
 
 /**
  * aci_fence_ctx_create() - make a timeline
@@ -16,7 +16,7 @@
  */
 struct aci_fence_ctx *aci_fence_ctx_create(const char *name)
 {
-	struct aci_fence_ctx *ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
+	struct aci_fence_ctx *ctx = kzalloc_obj(*ctx, GFP_KERNEL_ACCOUNT);
 
 	if (!ctx)
 		return NULL;

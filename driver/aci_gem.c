@@ -105,7 +105,7 @@ static const struct drm_gem_object_funcs aci_gem_host_funcs = {
  */
 struct drm_gem_object *aci_gem_create_object(struct drm_device *drm, size_t size)
 {
-	struct aci_bo *bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
+	struct aci_bo *bo = kzalloc_obj(*bo, GFP_KERNEL_ACCOUNT);
 
 	if (!bo)
 		return ERR_PTR(-ENOMEM);

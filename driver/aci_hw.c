@@ -113,6 +113,22 @@ int aci_hw_reset(struct aci_device *adev)
 }
 
 /**
+ * aci_hw_wait_heartbeat() - does the firmware live?
+ * @adev: device
+ *
+ * Return: 0 once the heartbeat changed, -ETIMEDOUT.
+ */
+int aci_hw_wait_heartbeat(struct aci_device *adev)
+{
+	u32 before = aci_read32(adev, ACI_REG_HEARTBEAT);
+	u32 now;
+
+	return read_poll_timeout(aci_read32, now, now != before, ACI_HW_POLL_US,
+				 aci_hw_bound_us(adev->caps.heartbeat_ms), true,
+				 adev, ACI_REG_HEARTBEAT);
+}
+
+/**
  * aci_hw_stop_dma() - make sure that the card reaches no memory any more
  * @adev: device
  *

@@ -32,7 +32,7 @@ static int aci_hwmon_read(struct device *dev, enum hwmon_sensor_types type, u32 
 	int ret = -EOPNOTSUPP;
 	u64 age_ms;
 
-	sample = kmalloc(sizeof(*sample), GFP_KERNEL);
+	sample = kmalloc_obj(*sample, GFP_KERNEL);
 	if (!sample)
 		return -ENOMEM;
 	if (!aci_telemetry_read(adev, sample, &age_ms))

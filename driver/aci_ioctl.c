@@ -126,21 +126,3 @@ int aci_ioctl_check_array(const struct drm_aci_array *array, u32 bytes_min)
 		return -EINVAL;
 	return 0;
 }
-
-/**
- * aci_ioctl_copy_element() - copy an element from user space
- * @to: destination
- * @bytes: its size
- * @array: checked array
- * @index: below its count
- *
- * Return: 0, -EFAULT, or -E2BIG if the tail that we do not know is not zero.
- */
-int aci_ioctl_copy_element(void *to, u32 bytes, const struct drm_aci_array *array, u32 index)
-{
-	const void __user *from = u64_to_user_ptr(array->ptr + (u64)array->stride * index);
-
-	if (likely(array->stride == bytes))
-		return copy_from_user(to, from, bytes) ? -EFAULT : 0;
-	return copy_struct_from_user(to, bytes, from, array->stride);
-}

@@ -35,7 +35,7 @@ static struct aci_pt *aci_pt_alloc(struct aci_device *adev, unsigned int level)
 {
 	struct aci_pt *pt;
 
-	pt = kzalloc(sizeof(*pt), GFP_KERNEL_ACCOUNT);
+	pt = kzalloc_obj(*pt, GFP_KERNEL_ACCOUNT);
 	if (!pt)
 		return NULL;
 	pt->level = level;

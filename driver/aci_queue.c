@@ -307,7 +307,7 @@ static int aci_queue_check(struct aci_device *adev, const struct drm_aci_queue_c
 static struct aci_queue *aci_queue_alloc(struct aci_device *adev,
 					 const struct drm_aci_queue_create *args)
 {
-	struct aci_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
+	struct aci_queue *queue = kzalloc_obj(*queue, GFP_KERNEL_ACCOUNT);
 
 	if (!queue)
 		return NULL;

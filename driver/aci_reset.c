@@ -29,7 +29,8 @@
  */
 void aci_reset_request(struct aci_device *adev, const char *why)
 {
-	if (!aci_is_dead(adev) && queue_work(adev->reset_wq, &adev->reset_work))
+	/* A reset that is in progress meets what went wrong itself. */
+	if (aci_is_ok(adev) && queue_work(adev->reset_wq, &adev->reset_work))
 		drm_warn(&adev->drm, "card reset: %s\n", why);
 }
 
@@ -212,8 +213,8 @@ static int aci_reset_rebuild(struct aci_device *adev)
 
 static void aci_reset_send_wedged(struct aci_device *adev)
 {
-	static char event[] = "WEDGED=rebind";
-	char *env[] = { event, NULL };
+	char event[16] = "WEDGED=rebind";
+	char *env[2] = { event };
 
 	/* drm_dev_wedged_event() looks for the primary node, which we do not have. */
 	kobject_uevent_env(&adev->drm.accel->kdev->kobj, KOBJ_CHANGE, env);
@@ -259,6 +260,9 @@ void aci_reset_work(struct work_struct *work)
 		aci_reset_hold_queues(adev);
 		aci_reset_set_running(adev, false);
 		ret = aci_hw_reset(adev);
+		/* Or the card would be reset again and again. */
+		if (!ret && aci_telemetry_take_heartbeat_lost(adev))
+			ret = aci_hw_wait_heartbeat(adev);
 		ret = ret ?: aci_reset_start(adev);
 		ret = ret ?: aci_reset_rebuild(adev);
 		if (ret) {

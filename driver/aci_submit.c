@@ -20,7 +20,8 @@
 #include "aci_submit.h"
 #include "aci_sync.h"
 
-#define ACI_SUBMIT_GROUP	64
+/* Jobs that are told to the card at once; they stand on the stack. */
+#define ACI_SUBMIT_GROUP	16
 
 /* Only what the kernel's fences depend on; the card checks the rest. */
 static int aci_submit_check_descs(const struct aci_queue *queue, const struct aci_job *job)
@@ -36,13 +37,20 @@ static int aci_submit_check_descs(const struct aci_queue *queue, const struct ac
 	return 0;
 }
 
+/* A constant size spares the common case the checks of hardened usercopy. */
+static unsigned long aci_submit_copy_descs(struct aci_job *job, const void __user *from)
+{
+	if (job->desc_count == 1)
+		return copy_from_user(job->descs, from, sizeof(*job->descs));
+	return copy_from_user(job->descs, from, (size_t)job->desc_count * sizeof(*job->descs));
+}
+
 static int aci_submit_fill(struct aci_job *job, struct drm_file *file,
 			   const struct drm_aci_job *args)
 {
 	int ret;
 
-	if (copy_from_user(job->descs, u64_to_user_ptr(args->descs),
-			   (size_t)job->desc_count * sizeof(*job->descs)))
+	if (aci_submit_copy_descs(job, u64_to_user_ptr(args->descs)))
 		return -EFAULT;
 	ret = aci_submit_check_descs(job->queue, job);
 	if (ret)

@@ -13,7 +13,7 @@
 #include "aci_sync.h"
 
 #define ACI_SYNC_MAX	1024
-#define ACI_SYNC_STACK	8
+#define ACI_SYNC_STACK	4
 
 static int aci_sync_add_dep(struct aci_job *job, struct drm_file *file,
 			    const struct drm_aci_sync *sync)

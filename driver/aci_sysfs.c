@@ -102,7 +102,7 @@ static ssize_t telemetry_show(struct device *dev, struct device_attribute *attr,
 	u64 age_ms;
 	int at = 0;
 
-	sample = kmalloc(sizeof(*sample), GFP_KERNEL);
+	sample = kmalloc_obj(*sample, GFP_KERNEL);
 	if (!sample)
 		return -ENOMEM;
 	if (aci_telemetry_read(adev, sample, &age_ms)) {

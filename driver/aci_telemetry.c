@@ -62,6 +62,7 @@ static void aci_telemetry_watch(struct aci_device *adev)
 	} else if (time_after64(now, telemetry->heartbeat_seen + bound)) {
 		/* Once, not each second until the reset is over. */
 		telemetry->heartbeat_seen = now;
+		telemetry->heartbeat_lost = true;
 		dead = true;
 	}
 	spin_unlock(&telemetry->lock);
@@ -180,6 +181,23 @@ bool aci_telemetry_read(struct aci_device *adev, struct aci_sample *sample, u64 
 	spin_unlock(&telemetry->lock);
 	*age_ms = jiffies64_to_msecs(get_jiffies_64() - sample->taken);
 	return sample->valid;
+}
+
+/**
+ * aci_telemetry_take_heartbeat_lost() - is a reset made for want of a heartbeat?
+ * @adev: device
+ *
+ * Return: the answer; false when asked again.
+ */
+bool aci_telemetry_take_heartbeat_lost(struct aci_device *adev)
+{
+	bool lost;
+
+	spin_lock(&adev->telemetry.lock);
+	lost = adev->telemetry.heartbeat_lost;
+	adev->telemetry.heartbeat_lost = false;
+	spin_unlock(&adev->telemetry.lock);
+	return lost;
 }
 
 /**

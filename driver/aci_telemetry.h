@@ -48,6 +48,8 @@ struct aci_telemetry {
 	u32 heartbeat;
 	/** @heartbeat_seen: when it changed, in jiffies */
 	u64 heartbeat_seen;
+	/** @heartbeat_lost: it stopped, and no reset has been made for that */
+	bool heartbeat_lost;
 };
 
 void aci_telemetry_init(struct aci_device *adev);
@@ -57,6 +59,7 @@ void aci_telemetry_get_user(struct aci_device *adev);
 void aci_telemetry_put_user(struct aci_device *adev);
 void aci_telemetry_kick(struct aci_device *adev);
 bool aci_telemetry_read(struct aci_device *adev, struct aci_sample *sample, u64 *age_ms);
+bool aci_telemetry_take_heartbeat_lost(struct aci_device *adev);
 u64 aci_telemetry_heartbeat_age_ms(struct aci_device *adev);
 
 #endif /* ACI_TELEMETRY_H */

@@ -192,7 +192,7 @@ static struct aci_vm *aci_vm_alloc(struct aci_device *adev, u32 mode)
 	struct drm_gem_object *resv_obj;
 	struct aci_vm *vm;
 
-	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	vm = kzalloc_obj(*vm, GFP_KERNEL_ACCOUNT);
 	if (!vm)
 		return NULL;
 	resv_obj = drm_gpuvm_resv_object_alloc(&adev->drm);

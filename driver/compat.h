@@ -9,6 +9,7 @@
 #define ACI_COMPAT_H
 
 #include <linux/dma-fence.h>
+#include <linux/slab.h>
 #include <drm/drm_gpuvm.h>
 
 #include "aci_config.h"
@@ -34,6 +35,11 @@
 #else
 #define ACI_FENCE_OPS_64BIT	.use_64bit_seqno = true,
 #define dma_fence_init64	dma_fence_init
+#endif
+
+#ifndef kzalloc_obj
+#define kmalloc_obj(obj, gfp)	kmalloc(sizeof(obj), gfp)
+#define kzalloc_obj(obj, gfp)	kzalloc(sizeof(obj), gfp)
 #endif
 
 static inline int aci_gpuvm_sm_map(struct drm_gpuvm *gpuvm, void *priv, u64 va, u64 bytes,
