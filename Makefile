@@ -112,7 +112,7 @@ host-deps:
 # The kernel's build system writes beside the sources, so every kernel gets a
 # folder of links to them (M= with MO= is not in 6.12).
 # O= would mean the kernel's output there.
-# $(call build-module,FOLDER,KDIR,OUTPUT)
+# $(call build-module,FOLDER,KDIR,OUTPUT[,VARIABLES])
 define build-module
 	$(Q)mkdir -p $1 $(dir $3)
 	$(Q)find $1 -xtype l -delete
@@ -120,7 +120,7 @@ define build-module
 	$(Q)find driver -type f \( -name '*.[ch]' -o -name Kbuild -o -name Makefile -o -name '*.sh' \) \
 		-exec sh -c 'for f; do [ -e "$1/$$f" ] || ln -sr "$$f" "$1/$$f"; done' sh {} +
 	$(Q)ln -sfnr uapi $1/uapi && ln -sfr Kbuild $1/Kbuild
-	+$(Q)MAKEFLAGS='$(filter-out O=%,$(MAKEFLAGS))' $(MAKE) --no-print-directory -C $2 M=$(CURDIR)/$1 W=1 modules
+	+$(Q)MAKEFLAGS='$(filter-out O=%,$(MAKEFLAGS))' $(MAKE) --no-print-directory -C $2 M=$(CURDIR)/$1 $4 modules
 	$(Q)cmp -s $1/driver/aci.ko $3 || cp $1/driver/aci.ko $3
 endef
 
@@ -139,7 +139,7 @@ module-in-root:
 # A build of its own for sparse and warnings, see tests/static/check-kernel.
 .PHONY: module-static
 module-static:
-	$(call build-module,build/obj-static-$(KERNEL),$(KERNEL_HEADERS),build/obj-static-$(KERNEL)/aci.ko)
+	$(call build-module,build/obj-static-$(KERNEL),$(KERNEL_HEADERS),build/obj-static-$(KERNEL)/aci.ko,W=1)
 
 install: $(install-targets)	## into DESTDIR, below PREFIX; aci.ko if it was built
 	$(Q)for entry in $(install-files); do \
