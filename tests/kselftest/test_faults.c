@@ -5,12 +5,16 @@
 #define LONG_MS		600000
 #define SHORT_MS	1000
 #define DRIVER		"/sys/bus/pci/drivers/aci"
+#define WEDGED_MESSAGES	\
+	"^aci [0-9a-f:.]+: .*(card reset: no heartbeat|card reset failed .*|wedged: .*)$"
 #define RESET_MESSAGE	"^aci [0-9a-f:.]+: .*card reset: no heartbeat$"
 
 FIXTURE(faults) {
 	struct aci_ctx ctx;
 	struct aci_buf host;
 	struct aci_buf card;
+	struct aci_card where;
+	char state_path[300];
 	__u64 generation;
 };
 
@@ -24,6 +28,8 @@ static struct drm_aci_query_device device_state(int fd)
 
 FIXTURE_SETUP(faults)
 {
+	ASSERT_OK(aci_card_find(0, &self->where));
+	snprintf(self->state_path, sizeof(self->state_path), "%s/aci/state", self->where.sysfs);
 	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
 	ASSERT_OK(aci_buf_init(&self->ctx, &self->host, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
 	ASSERT_OK(aci_buf_init(&self->ctx, &self->card, KIB(64), DRM_ACI_PLACEMENT_CARD, 0));
@@ -36,19 +42,32 @@ FIXTURE_TEARDOWN(faults)
 	aci_ctx_fini(&self->ctx);
 }
 
-/* The card seems dead until the driver has reset it, once. */
-static int reset_card(FIXTURE_DATA(faults) *self, const char *test)
+/* Whether the driver says in sysfs that the card is in the state, within the time of a wait. */
+static bool reaches_state(FIXTURE_DATA(faults) *self, const char *state)
 {
 	__u64 end = now_ns() + aci_wait_ns();
+	char text[64];
+
+	do {
+		if (file_read(self->state_path, text, sizeof(text)) > 0 && !strcmp(text, state))
+			return true;
+	} while (now_ns() < end);
+	return false;
+}
+
+/* The card seems dead until the driver resets it; then its heart beats again. */
+static int reset_card(FIXTURE_DATA(faults) *self, const char *test)
+{
 	int err;
 
 	expect_begin(test, 1, RESET_MESSAGE);
 	err = card_ctl("heartbeat stop", NULL, 0);
-	while (!err && device_state(self->ctx.fd).reset_generation == self->generation)
-		if (now_ns() > end)
-			err = -ETIME;
+	if (!err && !reaches_state(self, "resetting"))
+		err = -ETIME;
 	if (!err)
 		err = card_ctl("heartbeat start", NULL, 0);
+	if (!err && !reaches_state(self, "ok"))
+		err = -ETIME;
 	expect_end(test);
 	return err;
 }
@@ -165,6 +184,56 @@ TEST_F(faults, cpu_mapping_survives_reset)
 	EXPECT_TRUE(data_is(buf.map, KIB(64), 0x37));
 }
 
+static int bind_anew(FIXTURE_DATA(faults) *self)
+{
+	int err = file_write(DRIVER "/unbind", self->where.pci);
+
+	return err ? err : file_write(DRIVER "/bind", self->where.pci);
+}
+
+/* No reset revives the card: everybody is told, nobody waits, and binding helps. */
+TEST_F(faults, card_that_stays_dead_is_wedged)
+{
+	struct drm_aci_sync syncs[2] = { { 0 }, { .flags = DRM_ACI_SYNC_SIGNAL } };
+	struct drm_aci_query_queue state;
+	struct aci_desc nop = desc_nop();
+	struct aci_gate gate;
+	struct aci_buf buf;
+	__u32 handle;
+
+	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_CARD,
+			       DRM_ACI_BO_CPU_ACCESS));
+	memset(buf.map, 1, KIB(64));
+	ASSERT_OK(aci_gate_init(&gate));
+	ASSERT_OK(aci_gate_syncobj(&gate, self->ctx.fd, &syncs[0].handle));
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[1].handle));
+	expect_begin("faults.wedged", 3, WEDGED_MESSAGES);
+	ASSERT_OK(card_ctl("heartbeat stop", NULL, 0));
+	ASSERT_OK(aci_submit(self->ctx.fd, self->ctx.queue, &nop, 1, syncs, 2));
+	EXPECT_TRUE(reaches_state(self, "wedged"));
+	expect_end("faults.wedged");
+	ASSERT_OK(card_ctl("heartbeat start", NULL, 0));
+
+	EXPECT_EQ(DRM_ACI_DEVICE_WEDGED, device_state(self->ctx.fd).flags);
+	EXPECT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &state,
+			    sizeof(state)));
+	EXPECT_EQ(-ENODEV, aci_submit(self->ctx.fd, self->ctx.queue, &nop, 1, NULL, 0));
+	EXPECT_EQ(-ENODEV, aci_bo_create(self->ctx.fd, KIB(4), DRM_ACI_PLACEMENT_CARD, 0, &handle));
+	EXPECT_EQ(-ENODEV, aci_unbind(self->ctx.fd, self->ctx.vm, buf.va, KIB(64)));
+	EXPECT_EQ(-ENODEV, aci_vm_create(self->ctx.fd, &handle));
+	EXPECT_EQ(-ENODEV, aci_sync_result(self->ctx.fd, syncs[1].handle, 0));
+	/* No SIGBUS. */
+	((volatile char *)buf.map)[0] = 2;
+	ASSERT_OK(munmap(buf.map, buf.bytes));
+	aci_gate_fini(&gate);
+
+	aci_ctx_fini(&self->ctx);
+	ASSERT_OK(bind_anew(self));
+	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
+	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
+	EXPECT_EQ(0, device_state(self->ctx.fd).flags);
+}
+
 /* A job whose interrupt never comes ends all the same, and without an error. */
 TEST_F(faults, lost_interrupts)
 {
@@ -192,11 +261,9 @@ TEST_F(faults, lost_interrupts)
 TEST_F(faults, memory_that_cannot_be_scrubbed_is_not_used)
 {
 	__u64 before = device_state(self->ctx.fd).card_memory_free_bytes, taken = 0, bytes;
-	struct aci_card card;
 	__u32 handle;
 	int err;
 
-	ASSERT_OK(aci_card_find(0, &card));
 	ASSERT_OK(card_ctl("fail scrub", NULL, 0));
 	err = aci_bo_create(self->ctx.fd, MIB(1), DRM_ACI_PLACEMENT_CARD, 0, &handle);
 	EXPECT_GT(0, err);
@@ -209,8 +276,7 @@ TEST_F(faults, memory_that_cannot_be_scrubbed_is_not_used)
 	EXPECT_EQ(0, device_state(self->ctx.fd).card_memory_free_bytes);
 	/* A new probe scrubs anew. */
 	aci_ctx_fini(&self->ctx);
-	ASSERT_OK(file_write(DRIVER "/unbind", card.pci));
-	ASSERT_OK(file_write(DRIVER "/bind", card.pci));
+	ASSERT_OK(bind_anew(self));
 	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
 	EXPECT_EQ(device_state(self->ctx.fd).card_memory_bytes,
 		  device_state(self->ctx.fd).card_memory_free_bytes);

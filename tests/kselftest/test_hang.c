@@ -67,6 +67,29 @@ TEST_F(hang, job_times_out_and_says_why)
 	EXPECT_EQ(0, state.jobs_completed);
 }
 
+/* A job that is busy, makes progress and gives way, but for longer than it may. */
+TEST_F(hang, busy_job_times_out)
+{
+	struct aci_desc descs[ACI_CTX_RING_ENTRIES];
+	struct drm_aci_query_queue state;
+	struct aci_buf card;
+	unsigned int i;
+	__u32 queue;
+
+	ASSERT_OK(aci_buf_init(&self->ctx, &card, MIB(64), DRM_ACI_PLACEMENT_CARD, 0));
+	ASSERT_OK(aci_queue_create(self->ctx.fd, self->ctx.vm, ACI_ENGINE_CLASS_COPY, 64, 1,
+				   &queue));
+	for (i = 0; i < ARRAY_SIZE(descs); i++)
+		descs[i] = desc_fill(card.va, MIB(64), i, 1);
+	EXPECT_EQ(-ETIMEDOUT, aci_run(self->ctx.fd, queue, descs, ARRAY_SIZE(descs)));
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, queue, &state, sizeof(state)));
+	EXPECT_EQ(DRM_ACI_QUEUE_GUILTY, state.flags);
+	EXPECT_EQ(ACI_STATUS_WATCHDOG, state.error);
+	EXPECT_GT(ARRAY_SIZE(descs), state.error_index);
+	descs[0] = desc_nop();
+	EXPECT_OK(aci_run(self->ctx.fd, queue, descs, 1));
+}
+
 TEST_F(hang, queue_is_usable_afterwards)
 {
 	struct drm_aci_query_queue state;
