@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Memory shared by dma-buf: between files of the card, and from another driver (udmabuf). */
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/udmabuf.h>
+#include <sys/ioctl.h>
+
+#include "aci_harness.h"
+
+FIXTURE(prime) {
+	struct aci_ctx ctx;
+	struct aci_ctx other;
+};
+
+FIXTURE_SETUP(prime)
+{
+	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
+	ASSERT_OK(aci_ctx_init(&self->other, 0, ACI_ENGINE_CLASS_COPY, 0));
+}
+
+FIXTURE_TEARDOWN(prime)
+{
+	aci_ctx_fini(&self->ctx);
+	aci_ctx_fini(&self->other);
+}
+
+/* Return: dma-buf fd or an error */
+static int export_bo(int fd, __u32 handle)
+{
+	struct drm_prime_handle prime = { .handle = handle, .flags = DRM_CLOEXEC | DRM_RDWR };
+	int err = aci_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
+
+	return err ? err : prime.fd;
+}
+
+static int import_bo(int fd, int dma_buf, __u32 *handle)
+{
+	struct drm_prime_handle prime = { .fd = dma_buf };
+	int err = aci_ioctl(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
+
+	*handle = prime.handle;
+	return err;
+}
+
+TEST_F(prime, host_memory_between_files)
+{
+	struct aci_buf buf, check;
+	__u32 handle;
+	__u64 va;
+	int dma_buf;
+
+	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
+	dma_buf = export_bo(self->ctx.fd, buf.handle);
+	ASSERT_LE(0, dma_buf);
+	ASSERT_OK(import_bo(self->other.fd, dma_buf, &handle));
+	close(dma_buf);
+	va = aci_ctx_take_va(&self->other, KIB(64));
+	ASSERT_OK(aci_bind(self->other.fd, self->other.vm, handle, 0, va, KIB(64), 0));
+	ASSERT_OK(aci_run_one(&self->other, desc_fill(va, KIB(64), 0x71, 1)));
+	EXPECT_TRUE(data_is(buf.map, KIB(64), 0x71));
+
+	/* The exporter's file ends, the memory does not. */
+	ASSERT_OK(munmap(buf.map, buf.bytes));
+	aci_ctx_fini(&self->ctx);
+	ASSERT_OK(aci_buf_init(&self->other, &check, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
+	ASSERT_OK(aci_run_one(&self->other, desc_copy(va, check.va, KIB(64))));
+	EXPECT_TRUE(data_is(check.map, KIB(64), 0x71));
+}
+
+TEST_F(prime, card_memory_between_files)
+{
+	struct drm_aci_query_device before, after;
+	struct aci_buf buf, check;
+	__u32 handle;
+	__u64 va;
+	int dma_buf;
+
+	ASSERT_OK(aci_query(self->other.fd, DRM_ACI_QUERY_DEVICE, 0, &before, sizeof(before)));
+	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_CARD, 0));
+	ASSERT_OK(aci_run_one(&self->ctx, desc_fill(buf.va, KIB(64), 0x72, 1)));
+	dma_buf = export_bo(self->ctx.fd, buf.handle);
+	ASSERT_LE(0, dma_buf);
+	ASSERT_OK(import_bo(self->other.fd, dma_buf, &handle));
+	close(dma_buf);
+	aci_ctx_fini(&self->ctx);
+	va = aci_ctx_take_va(&self->other, KIB(64));
+	ASSERT_OK(aci_bind(self->other.fd, self->other.vm, handle, 0, va, KIB(64), 0));
+	ASSERT_OK(aci_buf_init(&self->other, &check, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
+	ASSERT_OK(aci_run_one(&self->other, desc_copy(va, check.va, KIB(64))));
+	EXPECT_TRUE(data_is(check.map, KIB(64), 0x72));
+	/* The last of the two lets go. */
+	ASSERT_OK(aci_unbind(self->other.fd, self->other.vm, va, KIB(64)));
+	ASSERT_OK(aci_bo_close(self->other.fd, handle));
+	ASSERT_OK(aci_query(self->other.fd, DRM_ACI_QUERY_DEVICE, 0, &after, sizeof(after)));
+	EXPECT_EQ(before.card_memory_free_bytes, after.card_memory_free_bytes);
+}
+
+/* What has no CPU access does not get it by the dma-buf. */
+TEST_F(prime, card_memory_is_not_mapped_through_the_dma_buf)
+{
+	struct aci_buf buf;
+	int dma_buf;
+
+	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_CARD, 0));
+	dma_buf = export_bo(self->ctx.fd, buf.handle);
+	ASSERT_LE(0, dma_buf);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, KIB(64), PROT_READ, MAP_SHARED, dma_buf, 0));
+	close(dma_buf);
+}
+
+TEST_F(prime, import_twice_is_one_handle)
+{
+	__u32 handle, again;
+	struct aci_buf buf;
+	int dma_buf;
+
+	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
+	dma_buf = export_bo(self->ctx.fd, buf.handle);
+	ASSERT_LE(0, dma_buf);
+	ASSERT_OK(import_bo(self->ctx.fd, dma_buf, &again));
+	EXPECT_EQ(buf.handle, again);
+	ASSERT_OK(import_bo(self->other.fd, dma_buf, &handle));
+	ASSERT_OK(import_bo(self->other.fd, dma_buf, &again));
+	EXPECT_EQ(handle, again);
+	close(dma_buf);
+}
+
+/* A memfd of this process as dma-buf of udmabuf. Return: fd or an error */
+static int udmabuf_make(int memfd, __u64 bytes)
+{
+	struct udmabuf_create create = { .memfd = memfd, .flags = UDMABUF_FLAGS_CLOEXEC,
+					 .size = bytes };
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), ret;
+
+	if (device < 0)
+		return -errno;
+	ret = ioctl(device, UDMABUF_CREATE, &create);
+	if (ret < 0)
+		ret = -errno;
+	close(device);
+	return ret;
+}
+
+TEST_F(prime, memory_of_another_driver)
+{
+	int memfd = memfd_create("prime", MFD_ALLOW_SEALING | MFD_CLOEXEC), dma_buf;
+	__u64 va = aci_ctx_take_va(&self->ctx, KIB(256));
+	__u32 handle;
+	void *map;
+
+	ASSERT_LE(0, memfd);
+	ASSERT_OK(ftruncate(memfd, KIB(256)));
+	ASSERT_OK(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK));
+	map = mmap(NULL, KIB(256), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	dma_buf = udmabuf_make(memfd, KIB(256));
+	ASSERT_LE(0, dma_buf);
+	ASSERT_OK(import_bo(self->ctx.fd, dma_buf, &handle));
+	close(dma_buf);
+	close(memfd);
+	ASSERT_OK(aci_bind(self->ctx.fd, self->ctx.vm, handle, 0, va, KIB(256), 0));
+	data_fill(map, KIB(128), 1);
+	ASSERT_OK(aci_run_one(&self->ctx, desc_copy(va, va + KIB(128), KIB(128))));
+	EXPECT_EQ(-1, data_check((char *)map + KIB(128), KIB(128), 1));
+	ASSERT_OK(aci_bo_close(self->ctx.fd, handle));
+	/* Mapped to the VM it lives on; unmapped, a job does not reach it. */
+	ASSERT_OK(aci_run_one(&self->ctx, desc_fill(va, KIB(4), 0x73, 1)));
+	EXPECT_TRUE(data_is(map, KIB(4), 0x73));
+	ASSERT_OK(aci_unbind(self->ctx.fd, self->ctx.vm, va, KIB(256)));
+	EXPECT_EQ(ACI_JOB_FAULT, aci_run_one(&self->ctx, desc_fill(va, KIB(4), 0x74, 1)));
+	EXPECT_TRUE(data_is(map, KIB(4), 0x73));
+}
+
+TEST_F(prime, import_refusals)
+{
+	__u32 handle;
+	int pipe_fds[2];
+
+	ASSERT_OK(pipe(pipe_fds));
+	EXPECT_GT(0, import_bo(self->ctx.fd, -1, &handle));
+	EXPECT_GT(0, import_bo(self->ctx.fd, pipe_fds[0], &handle));
+	EXPECT_GT(0, export_bo(self->ctx.fd, 0));
+	EXPECT_GT(0, export_bo(self->ctx.fd, 0x7fffffff));
+}
+
+TEST_HARNESS_MAIN
