@@ -37,15 +37,14 @@ static bool driver_is_aci(int number, char *device, size_t bytes)
 	return !strcmp(strrchr(link, '/') ? strrchr(link, '/') + 1 : link, "aci");
 }
 
-static int compare_ints(const void *a, const void *b)
+static int compare_cards(const void *a, const void *b)
 {
-	return *(const int *)a - *(const int *)b;
+	return strcmp(((const struct aci_card *)a)->pci, ((const struct aci_card *)b)->pci);
 }
 
-/* Node numbers of our cards, ascending. */
-static unsigned int cards_list(int *numbers)
+/* By address: the number of a node changes when the card is bound anew. */
+static unsigned int cards_list(struct aci_card *cards)
 {
-	char device[sizeof(((struct aci_card *)0)->sysfs)];
 	DIR *dir = opendir("/sys/class/accel");
 	unsigned int count = 0;
 	struct dirent *entry;
@@ -53,32 +52,34 @@ static unsigned int cards_list(int *numbers)
 	if (!dir)
 		return 0;
 	while ((entry = readdir(dir)) && count < CARDS_MAX) {
+		struct aci_card *card = &cards[count];
 		int number = node_number(entry);
 
-		if (number >= 0 && driver_is_aci(number, device, sizeof(device)))
-			numbers[count++] = number;
+		if (number < 0 || !driver_is_aci(number, card->sysfs, sizeof(card->sysfs)))
+			continue;
+		snprintf(card->node, sizeof(card->node), "/dev/accel/accel%d", number);
+		snprintf(card->pci, sizeof(card->pci), "%.31s", strrchr(card->sysfs, '/') + 1);
+		count++;
 	}
 	closedir(dir);
-	qsort(numbers, count, sizeof(*numbers), compare_ints);
+	qsort(cards, count, sizeof(*cards), compare_cards);
 	return count;
 }
 
 unsigned int aci_card_count(void)
 {
-	int numbers[CARDS_MAX];
+	struct aci_card cards[CARDS_MAX];
 
-	return cards_list(numbers);
+	return cards_list(cards);
 }
 
 int aci_card_find(unsigned int index, struct aci_card *card)
 {
-	int numbers[CARDS_MAX];
+	struct aci_card cards[CARDS_MAX];
 
-	if (index >= cards_list(numbers) ||
-	    !driver_is_aci(numbers[index], card->sysfs, sizeof(card->sysfs)))
+	if (index >= cards_list(cards))
 		return -ENODEV;
-	snprintf(card->node, sizeof(card->node), "/dev/accel/accel%d", numbers[index]);
-	snprintf(card->pci, sizeof(card->pci), "%.31s", strrchr(card->sysfs, '/') + 1);
+	*card = cards[index];
 	return 0;
 }
 

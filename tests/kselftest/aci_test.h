@@ -41,7 +41,11 @@ struct aci_card {
 
 /** aci_card_count() - cards bound to the driver "aci" */
 unsigned int aci_card_count(void);
-/** aci_card_find() - card @index by node order. Return: -ENODEV without it */
+/**
+ * aci_card_find() - card @index by PCI address, as card_ctl() numbers them
+ *
+ * Return: 0, -ENODEV without it.
+ */
 int aci_card_find(unsigned int index, struct aci_card *card);
 /** aci_open() - open card @index. Return: fd */
 int aci_open(unsigned int index);
@@ -154,7 +158,7 @@ __u64 data_random(__u64 *state);
 
 /* --- Surroundings --- */
 
-/** card_ctl() - one command of the virtual card's control channel; @reply may be NULL */
+/** card_ctl() - one command to the control channel of card 0; @reply may be NULL */
 int card_ctl(const char *command, char *reply, size_t reply_bytes);
 /** card_engine_busy() - whether an engine of the class ("copy", "compute") runs a queue now */
 bool card_engine_busy(const char *engine_class);
