@@ -111,14 +111,19 @@ static void stream_check(struct accel_stream *stream)
 		    state.error_info);
 }
 
-static void job_free(struct stream_job *job)
+static void drop_downloads(struct stream_downloads *downloads)
 {
 	struct stream_download *download;
 
-	while ((download = STAILQ_FIRST(&job->downloads))) {
-		STAILQ_REMOVE_HEAD(&job->downloads, link);
+	while ((download = STAILQ_FIRST(downloads))) {
+		STAILQ_REMOVE_HEAD(downloads, link);
 		free(download);
 	}
+}
+
+static void job_free(struct stream_job *job)
+{
+	drop_downloads(&job->downloads);
 	free(job);
 }
 
@@ -366,11 +371,17 @@ int accel_stream_create(struct accel_context *context, const struct accel_stream
 	return 0;
 }
 
-/* What has ended by now keeps its result; what has not is cancelled. */
+/*
+ * What has ended by now keeps its result; what has not is cancelled. Nobody waited for downloads
+ * that are still here: their memory may be gone.
+ */
 static void stream_settle_ended(struct accel_stream *stream)
 {
 	struct stream_job *job;
 
+	drop_downloads(&stream->downloads);
+	TAILQ_FOREACH(job, &stream->jobs, link)
+		drop_downloads(&job->downloads);
 	while ((job = TAILQ_FIRST(&stream->jobs)) &&
 	       !stream_ops(stream)->queue_wait(stream->queue, job->point, 0))
 		stream_settle(stream, job->point);
@@ -378,16 +389,11 @@ static void stream_settle_ended(struct accel_stream *stream)
 
 static void stream_drop_work(struct accel_stream *stream)
 {
-	struct stream_download *download;
 	struct stream_job *job;
 
 	while ((job = TAILQ_FIRST(&stream->jobs))) {
 		TAILQ_REMOVE(&stream->jobs, job, link);
 		job_free(job);
-	}
-	while ((download = STAILQ_FIRST(&stream->downloads))) {
-		STAILQ_REMOVE_HEAD(&stream->downloads, link);
-		free(download);
 	}
 }
 
@@ -434,18 +440,18 @@ int accel_stream_flush(struct accel_stream *stream)
 
 int accel_stream_synchronize(struct accel_stream *stream, uint64_t timeout_ns)
 {
-	uint64_t point;
-	int ret;
+	int flushed, ret;
 
 	if (!stream)
 		return error_set(-EINVAL, "stream must not be NULL");
 	pthread_mutex_lock(&stream->lock);
-	ret = stream_flush(stream);
-	point = stream->submitted;
+	flushed = stream_flush(stream);
+	/* Also if that failed: the caller will take it that no earlier job writes to its memory. */
+	ret = stream_wait_locked(stream, stream->submitted, deadline_after(timeout_ns));
+	if (!ret && stream->error)
+		ret = stream_fail_text(stream);
 	if (!ret)
-		ret = stream_wait_locked(stream, point, deadline_after(timeout_ns));
-	if (!ret)
-		ret = stream->error ? stream_fail_text(stream) : 0;
+		ret = flushed;
 	pthread_mutex_unlock(&stream->lock);
 	return ret;
 }

@@ -215,6 +215,44 @@ static void test_gone(void **state)
 	assert_ret(-ENODEV, accel_stream_synchronize(all.stream, ACCEL_WAIT_FOREVER));
 }
 
+/*
+ * A job that cannot be submitted does not leave earlier ones behind: their downloads are there when
+ * synchronize returns, and never later.
+ */
+static void test_flush_fails(void **state)
+{
+	char *data = malloc(64);
+
+	(void)state;
+	must(make_all());
+	memset(data, 0x55, 64);
+	must(accel_stream_download(all.stream, data, all.buffer, 0, 64));
+	must(accel_stream_flush(all.stream));
+	must(accel_stream_download(all.stream, data, all.buffer, 0, 64));
+	fake.fail_request = DRM_IOCTL_ACI_SUBMIT;
+	fake.fail_error = EIO;
+	assert_ret(-EIO, accel_stream_synchronize(all.stream, ACCEL_WAIT_FOREVER));
+	assert_int_equal(fake.waits, 1);
+	free(data);
+	free_all();
+	assert_nothing_left();
+}
+
+/* Memory of a download that nobody waited for is not touched by the end of the stream. */
+static void test_destroy_drops_downloads(void **state)
+{
+	char *data = malloc(64);
+
+	(void)state;
+	must(make_all());
+	must(accel_stream_download(all.stream, data, all.buffer, 0, 64));
+	must(accel_stream_flush(all.stream));
+	must(accel_stream_download(all.stream, data, all.buffer, 0, 64));
+	free(data);
+	free_all();
+	assert_nothing_left();
+}
+
 static void test_gone_while_waiting(void **state)
 {
 	(void)state;
@@ -392,6 +430,8 @@ int main(void)
 		test(test_interrupted),
 		test(test_again),
 		test(test_gone),
+		test(test_flush_fails),
+		test(test_destroy_drops_downloads),
 		test(test_gone_while_waiting),
 		test(test_wait_times_out),
 		test(test_job_errors),
