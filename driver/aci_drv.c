@@ -150,7 +150,7 @@ static int aci_device_init(struct aci_device *adev, struct pci_dev *pdev)
 		ret = drmm_mutex_init(&adev->drm, &adev->object_lock);
 	if (!ret)
 		ret = drmm_mutex_init(&adev->drm, &adev->bo_lock);
-	return ret;
+	return ret ?: aci_vram_init(adev);
 }
 
 /* Work outlives the device's files but not its removal. */
@@ -232,7 +232,7 @@ static int aci_device_start(struct aci_device *adev)
 	pci_set_master(adev->pdev);
 	ret = aci_reset_start(adev);
 	ret = ret ?: aci_identify_read(adev);
-	ret = ret ?: aci_vram_init(adev);
+	ret = ret ?: aci_vram_start(adev);
 	if (ret)
 		return ret;
 	aci_telemetry_start(adev);

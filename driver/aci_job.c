@@ -222,7 +222,8 @@ void aci_job_queue_locked(struct aci_queue *queue, struct aci_job *job)
 
 static void aci_job_arm_timer_locked(struct aci_queue *queue)
 {
-	if (queue->timer_armed)
+	/* Whoever kills the queue waits for the timer, and must not find it armed again. */
+	if (queue->timer_armed || queue->state != ACI_QUEUE_LIVE)
 		return;
 	queue->timer_armed = true;
 	queue_delayed_work(queue->adev->wq, &queue->timeout_work,
@@ -361,26 +362,24 @@ static bool aci_job_collect_locked(struct aci_queue *queue, struct list_head *do
 	dma_rmb();
 	if (completed != queue->completed) {
 		queue->completed = completed;
-		queue->head_active_ns = le64_to_cpu(READ_ONCE(record->active_ns));
 		list_for_each_entry_safe(job, next, &queue->pending, node) {
 			if (job->end > completed)
 				break;
 			list_move_tail(&job->node, done);
 			queue->jobs_completed++;
 			queue->failures = 0;
+			queue->head_active_ns = le64_to_cpu(READ_ONCE(record->active_ns));
 		}
 	}
 	return le32_to_cpu(READ_ONCE(record->state)) == ACI_QUEUE_STATE_RUNNING;
 }
 
 /*
- * Collect, and have the card tell when the next job completes. Arms at most
- * twice, so that a fast card cannot keep us here.
+ * Collect, and have the card tell when the next job completes. Each
+ * round but the last has collected the job that the one before armed for.
  */
 static bool aci_job_collect_and_arm_locked(struct aci_queue *queue, struct list_head *done)
 {
-	bool far = false;
-
 	for (;;) {
 		if (!aci_job_collect_locked(queue, done))
 			return false;
@@ -390,12 +389,10 @@ static bool aci_job_collect_and_arm_locked(struct aci_queue *queue, struct list_
 			queue->armed = 0;
 			return true;
 		}
-		queue->armed = far ? queue->told_tail :
-			       list_first_entry(&queue->pending, struct aci_job, node)->end;
+		queue->armed = list_first_entry(&queue->pending, struct aci_job, node)->end;
 		WRITE_ONCE(queue->record->notify_at, cpu_to_le64(queue->armed));
 		/* Store notify_at, then load completed; the card does the reverse. */
 		mb();
-		far = true;
 	}
 }
 
@@ -451,7 +448,8 @@ void aci_job_process(struct aci_queue *queue, bool took_entry)
 	spin_lock(&queue->lock);
 	if (took_entry && queue->state != ACI_QUEUE_DEAD)
 		aci_job_take_entry_locked(queue);
-	if (queue->state == ACI_QUEUE_LIVE) {
+	/* A banned queue has no jobs, and nobody cares what the card says of it. */
+	if (queue->state == ACI_QUEUE_LIVE && !queue->banned) {
 		if (unlikely(!aci_job_collect_and_arm_locked(queue, &done)))
 			queue_work(queue->adev->wq, &queue->recover_work);
 		waiting = !list_empty(&queue->waiting);

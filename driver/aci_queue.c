@@ -152,8 +152,9 @@ static void aci_queue_stop_work(struct aci_queue *queue)
 	spin_lock_irq(&queue->lock);
 	queue->state = ACI_QUEUE_DEAD;
 	spin_unlock_irq(&queue->lock);
-	cancel_delayed_work_sync(&queue->timeout_work);
+	/* None of them is queued for a dead queue, but for the timer by itself. */
 	cancel_work_sync(&queue->recover_work);
+	cancel_delayed_work_sync(&queue->timeout_work);
 	cancel_work_sync(&queue->push_work);
 }
 

@@ -78,18 +78,21 @@ static bool aci_recovery_hold(struct aci_queue *queue)
 	return held;
 }
 
-/* Stop a held queue on the card. Returns whether its counts are exact now. */
-static bool aci_recovery_stop(struct aci_queue *queue)
+/* Stop a held queue on the card. Returns 0 once its counts are exact. */
+static int aci_recovery_stop(struct aci_queue *queue)
 {
 	u32 state = aci_recovery_card_state(queue);
+	int ret = 0;
 
 	if (state == ACI_QUEUE_STATE_RUNNING) {
-		/* A queue that halts meanwhile refuses this, and has stopped as well. */
-		aci_queue_command(queue, ACI_ADMIN_SUSPEND_QUEUE, 0,
-				  queue->adev->caps.suspend_ms, NULL);
+		ret = aci_queue_command(queue, ACI_ADMIN_SUSPEND_QUEUE, 0,
+					queue->adev->caps.suspend_ms, NULL);
 		state = aci_recovery_card_state(queue);
 	}
-	return state == ACI_QUEUE_STATE_SUSPENDED || state == ACI_QUEUE_STATE_ERROR;
+	/* A queue that halts meanwhile refuses to be suspended, and has stopped as well. */
+	if (state == ACI_QUEUE_STATE_SUSPENDED || state == ACI_QUEUE_STATE_ERROR)
+		return 0;
+	return ret ?: -EIO;
 }
 
 static void aci_recovery_judge(struct aci_queue *queue, struct aci_verdict *verdict)
@@ -103,11 +106,7 @@ static void aci_recovery_judge(struct aci_queue *queue, struct aci_verdict *verd
 	job = list_first_entry_or_null(&queue->pending, struct aci_job, node);
 	verdict->go_on = job ? job->end : queue->told_tail;
 	verdict->index = queue->completed;
-	if (queue->misbehaved) {
-		/* Its counts cannot be trusted: no job can be told from another. */
-		verdict->status = ACI_STATUS_INTERNAL;
-		verdict->go_on = queue->told_tail;
-	} else if (state == ACI_QUEUE_STATE_ERROR) {
+	if (state == ACI_QUEUE_STATE_ERROR) {
 		verdict->status = (le32_to_cpu(record->error) & 0xffff) ?: ACI_STATUS_INTERNAL;
 		verdict->index = le64_to_cpu(record->error_index);
 		verdict->info = le64_to_cpu(record->error_info);
@@ -118,32 +117,43 @@ static void aci_recovery_judge(struct aci_queue *queue, struct aci_verdict *verd
 	verdict->error = aci_recovery_errno(verdict->status);
 }
 
-/* Note a failure. Returns whether the queue is banned for it. */
-static bool aci_recovery_convict(struct aci_queue *queue, const struct aci_verdict *verdict)
+/**
+ * aci_recovery_convict() - note a failure
+ * @queue: held queue
+ * @status: ACI_STATUS_*
+ * @index: descriptor that failed
+ * @info: as the card says
+ *
+ * Return: whether the queue is banned for it.
+ */
+bool aci_recovery_convict(struct aci_queue *queue, u32 status, u64 index, u64 info)
 {
 	bool banned;
 
 	spin_lock_irq(&queue->lock);
 	queue->guilty = true;
-	queue->error.status = verdict->status;
-	queue->error.index = verdict->index;
-	queue->error.info = verdict->info;
+	queue->error.status = status;
+	queue->error.index = index;
+	queue->error.info = info;
 	queue->error.count++;
 	if (++queue->failures >= ACI_RECOVERY_FAILURES_MAX)
 		queue->banned = true;
 	banned = queue->banned;
 	spin_unlock_irq(&queue->lock);
 	drm_dbg(&queue->adev->drm, "queue %u: status %#x at %llu, info %#llx%s\n", queue->id,
-		verdict->status, verdict->index, verdict->info, banned ? ", banned" : "");
+		status, index, info, banned ? ", banned" : "");
 	return banned;
 }
 
-static void aci_recovery_give_up(struct aci_queue *queue, const char *why)
+/* The queue stays held until a reset rebuilds it. */
+static void aci_recovery_give_up(struct aci_queue *queue, int error, const char *why)
 {
+	/* A reset came between, or the card is gone: the queue did nothing wrong. */
+	if (error == -EAGAIN || error == -ENODEV)
+		return;
 	spin_lock_irq(&queue->lock);
 	queue->defies = true;
 	spin_unlock_irq(&queue->lock);
-	/* The queue stays held until the reset rebuilds it. */
 	aci_reset_request(queue->adev, why);
 }
 
@@ -153,25 +163,34 @@ static void aci_recovery_run(struct aci_queue *queue)
 	struct aci_verdict verdict;
 	bool banned;
 	u64 go_on;
+	int ret;
 
-	if (!aci_recovery_stop(queue)) {
-		aci_recovery_give_up(queue, "queue does not stop");
+	ret = aci_recovery_stop(queue);
+	if (ret) {
+		aci_recovery_give_up(queue, ret, "queue does not stop");
 		return;
 	}
 	aci_job_settle(queue);
+	/* Set by the interrupt handler or just now: no job can be told from another. */
+	if (queue->misbehaved) {
+		aci_recovery_give_up(queue, -EIO, "impossible count in a queue's record");
+		return;
+	}
 	aci_recovery_judge(queue, &verdict);
 	if (!verdict.status) {
-		if (aci_queue_command(queue, ACI_ADMIN_RESUME_QUEUE, 0, 0, NULL))
-			aci_recovery_give_up(queue, "queue does not resume");
+		ret = aci_queue_command(queue, ACI_ADMIN_RESUME_QUEUE, 0, 0, NULL);
+		if (ret)
+			aci_recovery_give_up(queue, ret, "queue does not resume");
 		else
 			aci_job_resume(queue);
 		return;
 	}
-	banned = aci_recovery_convict(queue, &verdict);
+	banned = aci_recovery_convict(queue, verdict.status, verdict.index, verdict.info);
 	go_on = banned ? queue->told_tail : verdict.go_on;
-	if (aci_queue_command(queue, ACI_ADMIN_RESET_QUEUE, go_on,
-			      adev->caps.queue_reset_ms, NULL)) {
-		aci_recovery_give_up(queue, "queue cannot be reset");
+	ret = aci_queue_command(queue, ACI_ADMIN_RESET_QUEUE, go_on, adev->caps.queue_reset_ms,
+				NULL);
+	if (ret) {
+		aci_recovery_give_up(queue, ret, "queue cannot be reset");
 		return;
 	}
 	/* Its old entries, before it is armed again. */
@@ -181,6 +200,8 @@ static void aci_recovery_run(struct aci_queue *queue)
 		aci_job_cancel_all(queue, -ECANCELED);
 	spin_lock_irq(&queue->lock);
 	queue->completed = go_on;
+	/* What the failed job used is not on the account of the next one. */
+	queue->head_active_ns = le64_to_cpu(READ_ONCE(queue->record->active_ns));
 	spin_unlock_irq(&queue->lock);
 	aci_job_resume(queue);
 }
@@ -201,10 +222,10 @@ void aci_recovery_work(struct work_struct *work)
 }
 
 /*
- * Engine time that the first pending job may still use, in ms; -1 without such
- * a job, which also disarms the timer.
+ * Engine time that the first pending job may still use, in ms: recovery is
+ * queued when it is used up. -1 without such a job, which also disarms the timer.
  */
-static s64 aci_recovery_time_left(struct aci_queue *queue)
+static s64 aci_recovery_check_time(struct aci_queue *queue)
 {
 	struct aci_job *job;
 	s64 used_ns, left;
@@ -218,8 +239,11 @@ static s64 aci_recovery_time_left(struct aci_queue *queue)
 		used_ns = le64_to_cpu(READ_ONCE(queue->record->active_ns)) - queue->head_active_ns;
 		used_ns = max_t(s64, used_ns, 0);
 		left = max_t(s64, queue->timeout_ms - div_s64(used_ns, NSEC_PER_MSEC), 0);
-		if (!left)
+		if (!left) {
 			queue->suspect_seqno = job->fence.seqno;
+			/* Under the lock, so that it is not queued for a dead queue. */
+			queue_work(queue->adev->wq, &queue->recover_work);
+		}
 	}
 	spin_unlock_irq(&queue->lock);
 	return left;
@@ -240,11 +264,9 @@ void aci_recovery_timeout_work(struct work_struct *work)
 	s64 left;
 
 	aci_job_process(queue, false);
-	left = aci_recovery_time_left(queue);
+	left = aci_recovery_check_time(queue);
 	if (left < 0)
 		return;
-	if (!left)
-		queue_work(adev->wq, &queue->recover_work);
 	queue_delayed_work(adev->wq, &queue->timeout_work,
 			   msecs_to_jiffies(left + adev->caps.active_ms));
 }

@@ -17,6 +17,7 @@
 #include "aci_job.h"
 #include "aci_mmio.h"
 #include "aci_queue.h"
+#include "aci_recovery.h"
 #include "aci_reset.h"
 #include "aci_vm.h"
 
@@ -115,13 +116,15 @@ static int aci_reset_scrub_bos(struct aci_device *adev)
 static u64 aci_reset_end_started(struct aci_queue *queue, bool replay)
 {
 	u64 started = le64_to_cpu(READ_ONCE(queue->record->started));
-	bool guilty, lost = false;
+	bool guilty, misbehaved, banned = false, lost = false;
+	int error = -ECANCELED;
 	struct aci_job *job;
 	u64 go_on;
 
 	aci_job_settle(queue);
 	spin_lock_irq(&queue->lock);
-	if (!replay || started - queue->completed > queue->told_tail - queue->completed)
+	misbehaved = queue->misbehaved;
+	if (!replay || misbehaved || started - queue->completed > queue->told_tail - queue->completed)
 		started = queue->told_tail;
 	go_on = queue->told_tail;
 	list_for_each_entry(job, &queue->pending, node) {
@@ -135,18 +138,19 @@ static u64 aci_reset_end_started(struct aci_queue *queue, bool replay)
 	}
 	guilty = queue->defies;
 	queue->defies = false;
-	if (guilty) {
-		queue->guilty = true;
-		queue->error.status = ACI_STATUS_WATCHDOG;
-		queue->error.index = queue->completed;
-		queue->error.info = 0;
-		queue->error.count++;
-	} else if (lost) {
+	if (lost && !guilty)
 		queue->innocent = true;
-	}
 	spin_unlock_irq(&queue->lock);
-	aci_job_fail_until(queue, started, guilty ? -ETIMEDOUT : -ECANCELED);
-	return go_on;
+	if (guilty) {
+		banned = aci_recovery_convict(queue, misbehaved ? ACI_STATUS_INTERNAL :
+					      ACI_STATUS_WATCHDOG, queue->completed, 0);
+		error = misbehaved ? -EIO : -ETIMEDOUT;
+	}
+	aci_job_fail_until(queue, started, error);
+	if (!banned)
+		return go_on;
+	aci_job_cancel_all(queue, -ECANCELED);
+	return queue->told_tail;
 }
 
 static void aci_reset_clear_record(struct aci_queue *queue)
@@ -259,6 +263,8 @@ void aci_reset_work(struct work_struct *work)
 		WRITE_ONCE(adev->state, ACI_STATE_RESETTING);
 		aci_reset_hold_queues(adev);
 		aci_reset_set_running(adev, false);
+		/* What has been requested since is about what this reset ends. */
+		cancel_work(&adev->reset_work);
 		ret = aci_hw_reset(adev);
 		/* Or the card would be reset again and again. */
 		if (!ret && aci_telemetry_take_heartbeat_lost(adev))

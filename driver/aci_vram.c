@@ -17,23 +17,33 @@ static void aci_vram_fini(struct drm_device *drm, void *arg)
 }
 
 /**
- * aci_vram_init() - take over the card's memory
+ * aci_vram_init() - set up without memory
+ * @adev: new device
+ *
+ * A card reset finds it so until the card's memory is known.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int aci_vram_init(struct aci_device *adev)
+{
+	INIT_LIST_HEAD(&adev->vram.quarantine);
+	INIT_LIST_HEAD(&adev->vram.in_flight);
+	return drmm_mutex_init(&adev->drm, &adev->vram.lock);
+}
+
+/**
+ * aci_vram_start() - take over the card's memory
  * @adev: identified device
  *
  * Return: 0 or a negative error.
  */
-int aci_vram_init(struct aci_device *adev)
+int aci_vram_start(struct aci_device *adev)
 {
 	u64 scrub_bytes_max = le64_to_cpu(adev->identify.card->scrub_bytes_max);
 	struct aci_vram *vram = &adev->vram;
 	u64 bytes = ALIGN_DOWN(adev->caps.mem_bytes, PAGE_SIZE);
 	int ret;
 
-	INIT_LIST_HEAD(&vram->quarantine);
-	INIT_LIST_HEAD(&vram->in_flight);
-	ret = drmm_mutex_init(&adev->drm, &vram->lock);
-	if (ret)
-		return ret;
 	if (!bytes)
 		return 0;
 	vram->scrub_bytes_max = ALIGN_DOWN(scrub_bytes_max, ACI_PAGE_SIZE);

@@ -39,6 +39,7 @@ struct aci_vram {
 };
 
 int aci_vram_init(struct aci_device *adev);
+int aci_vram_start(struct aci_device *adev);
 int aci_vram_alloc(struct aci_device *adev, u64 bytes, bool in_aperture, struct list_head *blocks);
 void aci_vram_free(struct aci_device *adev, u64 bytes, struct list_head *blocks);
 int aci_vram_scrub(struct aci_device *adev, struct list_head *blocks);

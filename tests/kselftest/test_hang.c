@@ -124,6 +124,28 @@ TEST_F(hang, jobs_behind_it_run)
 	}
 }
 
+/* A job that hangs right behind one that did has the whole limit for itself. */
+TEST_F(hang, next_job_has_its_own_limit)
+{
+	const __u32 limit_ms = 1500;
+	struct aci_desc desc = desc_nop();
+	__u32 first, second, queue;
+	__u64 start;
+
+	ASSERT_OK(aci_queue_create(self->ctx.fd, self->ctx.vm, ACI_ENGINE_CLASS_COPY, 64, limit_ms,
+				   &queue));
+	ASSERT_OK(card_ctl("hang next", NULL, 0));
+	ASSERT_OK(aci_submit_out(self->ctx.fd, queue, &desc, 1, &first));
+	ASSERT_OK(wait_started());
+	ASSERT_OK(card_ctl("hang next", NULL, 0));
+	ASSERT_OK(aci_submit_out(self->ctx.fd, queue, &desc, 1, &second));
+	EXPECT_EQ(-ETIMEDOUT, aci_sync_result(self->ctx.fd, first, 0));
+	start = now_ns();
+	EXPECT_EQ(-ETIMEDOUT, aci_sync_result(self->ctx.fd, second, 0));
+	/* The card and this process do not see the first one end at the same time. */
+	EXPECT_LT(limit_ms / 2 * 1000000ull, now_ns() - start);
+}
+
 /* A queue of another engine class never meets the hung job, which stays until it is ended. */
 TEST_F(hang, other_class_goes_on_meanwhile)
 {
