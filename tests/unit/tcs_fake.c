@@ -165,6 +165,7 @@ unsigned int vm_access_begin(struct engine_job *job, uint64_t va, uint64_t bytes
 	uint64_t length;
 
 	fake.windows++;
+	fake.tile_windows++;
 	if (bytes > fake.window_bytes_max)
 		fake.window_bytes_max = bytes;
 	if (!bytes)
@@ -216,11 +217,20 @@ enum engine_yield engine_should_yield(struct engine_job *job)
 	if (fake.open)
 		broken("a window open at a yield");
 	fake.yields++;
+	if (fake.tile_windows > fake.tile_windows_max)
+		fake.tile_windows_max = fake.tile_windows;
+	fake.tile_windows = 0;
 	if (fake.stop_after && fake.yields == fake.stop_after)
 		return ENGINE_STOP;
 	if (fake.preempt_every && fake.yields % fake.preempt_every == 0)
 		return ENGINE_PREEMPT;
 	return ENGINE_CONTINUE;
+}
+
+bool engine_should_stop(struct engine_job *job)
+{
+	fake.looks++;
+	return fake.stop_at_look && fake.looks >= fake.stop_at_look;
 }
 
 void engine_count(struct engine_job *job, uint64_t operations, uint64_t macs, uint64_t bytes)

@@ -28,13 +28,15 @@ struct fake {
 	enum fake_memory memory;
 	unsigned int preempt_every;	/* 0: never; n: at every n-th yield */
 	unsigned int stop_after;	/* 0: never; n: at the n-th yield */
+	unsigned int stop_at_look;	/* 0: never; n: at the n-th engine_should_stop() */
 	unsigned int corrupt_op;	/* n: the n-th operation; 0: none */
 	uint64_t fault_at;		/* accesses that include this address fault; 0: none */
 	/** @allowed: may this access happen? NULL: any inside a region */
 	bool (*allowed)(uint64_t va, uint64_t bytes, unsigned int mode);
 
 	/* what happened */
-	unsigned int yields, windows, open, asked_corrupt;
+	unsigned int yields, looks, windows, open, asked_corrupt;
+	unsigned int tile_windows, tile_windows_max;	/* between two yields */
 	uint64_t window_bytes_max;
 	uint64_t operations, macs, bytes;
 	const char *broken;		/* the first rule that was broken */

@@ -130,6 +130,80 @@ static void test_stop(void **state)
 	}
 }
 
+#define SCATTERED	(1u << 18)
+
+static uint16_t scattered(unsigned int rank, const uint64_t *shape)
+{
+	const int64_t n = (int64_t)shape[rank - 1];
+	int64_t stride[4] = { 5 * n, 5 * n, 5 * n, 5 };
+
+	return program_tensor(&p, F32, rank, shape, stride + 4 - rank,
+			      program_buffer(&p, SCATTERED * 20), 0);
+}
+
+/* Elements that lie apart: many windows, but few of them in one tile. */
+static void test_scattered(void **state)
+{
+	struct aci_tcs_op *op;
+	uint16_t one;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		program_init(&p, FAKE_FLAT);
+		switch (i) {
+		case 0:
+			one = program_dense(&p, F32, 2, SHAPE(1, 1));
+			program_op(&p, ACI_TCS_OP_MATMUL, 0, one, scattered(2, SHAPE(1, SCATTERED)),
+				   NONE, scattered(2, SHAPE(1, SCATTERED)));
+			break;
+		case 1:
+			one = program_dense(&p, F32, 4, SHAPE(1, 1, 1, 1));
+			op = program_op(&p, ACI_TCS_OP_CONV, 0,
+					scattered(4, SHAPE(1, 1, 1, SCATTERED)), one, NONE,
+					scattered(4, SHAPE(1, 1, 1, SCATTERED)));
+			program_window(op, 0, 1, 1, 0, 1);
+			break;
+		case 2:
+			op = program_op(&p, ACI_TCS_OP_POOL_MAX, 0,
+					scattered(4, SHAPE(1, 1, 1, SCATTERED)), NONE, NONE,
+					scattered(4, SHAPE(1, 1, 1, SCATTERED)));
+			program_window(op, 1, 1, 1, 0, 0);
+			break;
+		default:
+			op = program_op(&p, ACI_TCS_OP_SOFTMAX, 0,
+					scattered(2, SHAPE(SCATTERED / 8, 8)), NONE, NONE,
+					scattered(2, SHAPE(SCATTERED / 8, 8)));
+			op->softmax.axis = 1;
+		}
+		program_run(&p);
+		assert_int_equal(p.result.status, ACI_STATUS_SUCCESS);
+		assert_null(fake.broken);
+		assert_true(fake.windows > SCATTERED);
+		assert_true(fake.tile_windows_max <= 4200);
+	}
+}
+
+/* A dimension that cannot be cut: a stop is seen in the middle of the tile. */
+static void test_stop_in_tile(void **state)
+{
+	for (unsigned int look = 1; look < 2000; look += 700) {
+		struct aci_tcs_op *op;
+
+		program_init(&p, FAKE_FLAT);
+		op = program_op(&p, ACI_TCS_OP_SOFTMAX, 0, scattered(1, SHAPE(SCATTERED)), NONE,
+				NONE, scattered(1, SHAPE(SCATTERED)));
+		op->softmax.axis = 0;
+		fake.stop_at_look = look;
+		program_run(&p);
+		assert_true(p.result.stopped);
+		assert_int_equal(p.result.status, ACI_STATUS_SUCCESS);
+		assert_int_equal(fake.looks, look);
+		assert_true(fake.windows < 256 * look + 16);
+		assert_int_equal(fake.operations, 0);
+		assert_int_equal(fake.open, 0);
+		assert_null(fake.broken);
+	}
+}
+
 /* proves: ACI-590 ACI-591 */
 static void test_fault(void **state)
 {
@@ -386,6 +460,8 @@ int main(void)
 		cmocka_unit_test(test_preempt),
 		cmocka_unit_test(test_window_size),
 		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_scattered),
+		cmocka_unit_test(test_stop_in_tile),
 		cmocka_unit_test(test_fault),
 		cmocka_unit_test(test_fetch_fault),
 		cmocka_unit_test(test_fetched_once),

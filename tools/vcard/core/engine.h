@@ -53,6 +53,9 @@ enum engine_yield {
 /** No window may be open. Also publishes progress. */
 enum engine_yield engine_should_yield(struct engine_job *job);
 
+/** Is the queue or card being reset? Windows may be open; the position need not be saved. */
+bool engine_should_stop(struct engine_job *job);
+
 /** Count work done; shown in the control record and the engine log. */
 void engine_count(struct engine_job *job, uint64_t operations, uint64_t macs, uint64_t bytes);
 

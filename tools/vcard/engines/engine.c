@@ -24,6 +24,11 @@ enum engine_yield engine_should_yield(struct engine_job *job)
 	return ENGINE_CONTINUE;
 }
 
+bool engine_should_stop(struct engine_job *job)
+{
+	return atomic_load(&job->queue->stop);
+}
+
 void engine_count(struct engine_job *job, uint64_t operations, uint64_t macs, uint64_t bytes)
 {
 	atomic_fetch_add(&job->queue->macs, macs);

@@ -32,6 +32,8 @@ static void drop_scratch(struct tcs_state *st)
 		st->scratch[i] = NULL;
 		st->scratch_bytes[i] = 0;
 	}
+	st->in1_valid = false;
+	st->patch_valid = false;
 }
 
 void tcs_free(struct tcs_state *st)
@@ -210,5 +212,12 @@ void tcs_execute(struct engine_job *job, struct tcs_exec *exec, struct tcs_resul
 		result->info = 0;
 	}
 	st->job = job;
+	st->windows = 0;
+	st->stopped = false;
 	run(st, result);
+	if (st->stopped)
+		*result = (struct tcs_result){ .stopped = true };
+	/* Many queues may be kept waiting: what each holds meanwhile is its program alone. */
+	if (result->preempted)
+		drop_scratch(st);
 }

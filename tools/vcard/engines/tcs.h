@@ -43,6 +43,7 @@
 #define TCS_TILE_ELEMENTS	(64ull << 10)	/* element-wise */
 #define TCS_TILE_OPERAND	(1ull << 20)	/* elements of a matrix operand */
 #define TCS_TILE_WINDOWS	4096		/* vm_access_begin() calls */
+#define TCS_STOP_WINDOWS	256		/* of them between two looks at engine_should_stop() */
 
 struct tcs_tensor {
 	bool resolved;
@@ -115,6 +116,8 @@ enum tcs_scratch { TCS_SCRATCH_IN0, TCS_SCRATCH_IN1, TCS_SCRATCH_IN2, TCS_SCRATC
 struct tcs_state {
 	struct engine_job *job;		/* of the current tcs_execute() call */
 	uint64_t fault_va;
+	unsigned int windows;			/* opened in this call */
+	bool stopped;				/* by it a window was refused: the status means nothing */
 
 	uint8_t *program;		/* private copies; the program goes after the check */
 	uint32_t program_bytes;

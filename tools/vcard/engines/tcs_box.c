@@ -28,6 +28,11 @@ struct walk {
 unsigned int tcs_window_open(struct tcs_state *st, uint64_t va, uint64_t bytes, unsigned int mode,
 			     struct vm_access *access)
 {
+	/* Where dimensions cannot be cut a tile may take more windows than a stop can wait for. */
+	if (++st->windows % TCS_STOP_WINDOWS == 0 && engine_should_stop(st->job))
+		st->stopped = true;
+	if (st->stopped)
+		return ACI_STATUS_ENGINE_FAULT;
 	return vm_access_begin(st->job, va, bytes, mode, access, &st->fault_va);
 }
 

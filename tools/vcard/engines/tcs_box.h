@@ -72,6 +72,7 @@ unsigned int tcs_map_matrix(struct tcs_state *st, uint64_t va, unsigned int elem
 			    enum tcs_scratch which, struct tcs_map *map,
 			    struct tcs_matrix *matrix);
 
+/** tcs_window_open() - fails also when the job is stopped: st->stopped */
 unsigned int tcs_window_open(struct tcs_state *st, uint64_t va, uint64_t bytes, unsigned int mode,
 			     struct vm_access *access);
 unsigned int tcs_window_close(struct tcs_state *st, struct vm_access *access);

@@ -11,6 +11,114 @@
 #define NARROW	16	/* rows or columns that the product likes at least */
 #define WIDE	64	/* filters that are worth fewer positions */
 
+static bool is_pointwise(const struct tcs_op *op)
+{
+	const struct tcs_window_plan *p = &op->window;
+
+	for (unsigned int i = 0; i < 2; i++)
+		if (p->axis[i].kernel != 1 || p->axis[i].stride != 1 || p->axis[i].pad_begin ||
+		    p->axis[i].pad_end)
+			return false;
+	return p->axis[0].in == 1 || p->axis[1].in == 1 ||
+	       op->in[0]->stride[2] == (int64_t)p->axis[1].in * op->in[0]->stride[3];
+}
+
+/* The input of a pointwise tile as a matrix: the columns of one row, or whole rows in sequence. */
+static void slice_pointwise(const struct tcs_op *op, const struct tcs_patch *patch,
+			    struct tcs_box *box)
+{
+	const struct tcs_window_plan *p = &op->window;
+	const struct tcs_tensor *in = op->in[0];
+
+	*box = (struct tcs_box){
+		.va = in->va + tcs_step(patch->image, in->stride[0]) +
+		      tcs_step(patch->group * p->channels, in->stride[1]) +
+		      tcs_step(patch->first[0], in->stride[2]) +
+		      tcs_step(patch->first[1], in->stride[3]),
+		.rank = 2, .element_bytes = in->element_bytes,
+		.shape = { p->channels, patch->count[0] * patch->count[1] },
+		.stride = { in->stride[1],
+			    p->axis[1].in > 1 ? in->stride[3] : in->stride[2] },
+	};
+}
+
+static void slice_filters(const struct tcs_op *op, const struct tcs_patch *patch,
+			  struct tcs_box *box)
+{
+	const struct tcs_tensor *w = op->in[1];
+	const uint64_t start[4] = { patch->group * op->window.filters + patch->filter };
+	const uint64_t count[4] = { patch->filters, w->shape[1], w->shape[2], w->shape[3] };
+
+	tcs_box_slice(box, w->va, w->element_bytes, 4, w->stride, start, count);
+}
+
+static void slice_bias(const struct tcs_op *op, const struct tcs_patch *patch, struct tcs_box *box)
+{
+	const struct tcs_tensor *t = op->in[2];
+	const uint64_t start = patch->group * op->window.filters + patch->filter;
+
+	tcs_box_slice(box, t->va, t->element_bytes, 1, t->stride, &start, &patch->filters);
+}
+
+static void slice_out(const struct tcs_op *op, const struct tcs_patch *patch, struct tcs_box *box)
+{
+	const struct tcs_tensor *out = op->out;
+
+	tcs_box_slice(box, out->va, out->element_bytes, 4, out->stride,
+		      (const uint64_t[]){ patch->image,
+					  patch->group * op->window.filters + patch->filter,
+					  patch->first[0], patch->first[1] },
+		      (const uint64_t[]){ 1, patch->filters, patch->count[0], patch->count[1] });
+}
+
+/* Cut into tiles. Return: how many windows one of them opens. */
+static uint64_t cut(struct tcs_op *op, uint64_t filters, uint64_t positions)
+{
+	struct tcs_patch patch;
+	struct tcs_box box;
+	uint64_t windows;
+
+	op->tiles = tcs_window_tiles(&op->window, op->out->shape[0], filters, positions);
+	tcs_window_patch(&op->window, op->out->shape[0], 0, &patch);
+	if (is_pointwise(op)) {
+		slice_pointwise(op, &patch, &box);
+		windows = tcs_box_windows(&box, false);
+	} else {
+		windows = tcs_window_windows(op, &patch);
+	}
+	slice_filters(op, &patch, &box);
+	windows += tcs_box_windows(&box, false);
+	slice_out(op, &patch, &box);
+	windows += tcs_box_windows(&box, true);
+	if (op->in[2]) {
+		slice_bias(op, &patch, &box);
+		windows += tcs_box_windows(&box, false);
+	}
+	return windows;
+}
+
+/* Scattered operands: smaller tiles, as long as that helps. Patches cannot be cut. */
+static void cut_small(struct tcs_op *op, uint64_t filters, uint64_t positions)
+{
+	uint64_t windows = cut(op, filters, positions);
+
+	while (windows > TCS_TILE_WINDOWS) {
+		const uint64_t half_filters = tcs_div_up(filters, 2);
+		const uint64_t half_positions = tcs_div_up(positions, 2);
+		const uint64_t less_filters = cut(op, half_filters, positions);
+		const uint64_t less_positions = cut(op, filters, half_positions);
+
+		if (tcs_min(less_filters, less_positions) >= windows)
+			break;
+		windows = tcs_min(less_filters, less_positions);
+		if (less_filters < less_positions)
+			filters = half_filters;
+		else
+			positions = half_positions;
+	}
+	cut(op, filters, positions);
+}
+
 /* Positions first: the more of them, the less often the weights are read. */
 void tcs_conv_plan(struct tcs_op *op)
 {
@@ -25,19 +133,7 @@ void tcs_conv_plan(struct tcs_op *op)
 	if (filters < p->filters && filters > NARROW)
 		filters -= filters % NARROW;
 	filters = tcs_min(tcs_max(filters, 1), p->filters);
-	op->tiles = tcs_window_tiles(p, op->out->shape[0], filters, positions);
-}
-
-static bool is_pointwise(const struct tcs_op *op)
-{
-	const struct tcs_window_plan *p = &op->window;
-
-	for (unsigned int i = 0; i < 2; i++)
-		if (p->axis[i].kernel != 1 || p->axis[i].stride != 1 || p->axis[i].pad_begin ||
-		    p->axis[i].pad_end)
-			return false;
-	return p->axis[0].in == 1 || p->axis[1].in == 1 ||
-	       op->in[0]->stride[2] == (int64_t)p->axis[1].in * op->in[0]->stride[3];
+	cut_small(op, filters, positions);
 }
 
 /* The patch matrix; it stays as it is for the next filters at the same positions. */
@@ -69,23 +165,14 @@ static unsigned int map_positions(struct tcs_state *st, const struct tcs_op *op,
 				  const struct tcs_patch *patch, struct tcs_map *map,
 				  struct tcs_matrix *matrix)
 {
-	const struct tcs_window_plan *p = &op->window;
-	const struct tcs_tensor *in = op->in[0];
-	const uint64_t positions = patch->count[0] * patch->count[1];
+	struct tcs_box box;
 
 	if (is_pointwise(op)) {
-		const uint64_t va = in->va + tcs_step(patch->image, in->stride[0]) +
-				    tcs_step(patch->group * p->channels, in->stride[1]) +
-				    tcs_step(patch->first[0], in->stride[2]) +
-				    tcs_step(patch->first[1], in->stride[3]);
-
-		/* The columns of one row, or whole rows one after the other. */
-		return tcs_map_matrix(st, va, in->element_bytes, p->channels, positions,
-				      in->stride[1],
-				      p->axis[1].in > 1 ? in->stride[3] : in->stride[2],
-				      TCS_SCRATCH_IN0, map, matrix);
+		slice_pointwise(op, patch, &box);
+		return tcs_map_matrix(st, box.va, box.element_bytes, box.shape[0], box.shape[1],
+				      box.stride[0], box.stride[1], TCS_SCRATCH_IN0, map, matrix);
 	}
-	*matrix = (struct tcs_matrix){ .ld = (int64_t)positions };
+	*matrix = (struct tcs_matrix){ .ld = (int64_t)(patch->count[0] * patch->count[1]) };
 	return make_patches(st, op, patch, &matrix->ptr);
 }
 
@@ -95,15 +182,12 @@ static unsigned int map_filters(struct tcs_state *st, const struct tcs_op *op,
 				struct tcs_matrix *matrix)
 {
 	const struct tcs_window_plan *p = &op->window;
-	const struct tcs_tensor *w = op->in[1];
-	const uint64_t start[4] = { patch->group * p->filters + patch->filter };
-	const uint64_t count[4] = { patch->filters, w->shape[1], w->shape[2], w->shape[3] };
 	unsigned int status;
 	struct tcs_box box;
 	void *packed;
 
 	*matrix = (struct tcs_matrix){ .ld = (int64_t)p->patch };
-	tcs_box_slice(&box, w->va, w->element_bytes, 4, w->stride, start, count);
+	slice_filters(op, patch, &box);
 	if (op->out->shape[0] * p->row_tiles * p->col_tiles == 1) {
 		status = tcs_map_in(st, &box, TCS_SCRATCH_IN1, map);
 		matrix->ptr = map->ptr;
@@ -113,7 +197,7 @@ static unsigned int map_filters(struct tcs_state *st, const struct tcs_op *op,
 		matrix->ptr = st->scratch[TCS_SCRATCH_IN1];
 		return ACI_STATUS_SUCCESS;
 	}
-	packed = tcs_scratch(st, TCS_SCRATCH_IN1, tcs_box_elements(&box) * w->element_bytes);
+	packed = tcs_scratch(st, TCS_SCRATCH_IN1, tcs_box_elements(&box) * box.element_bytes);
 	if (!packed)
 		return ACI_STATUS_ENGINE_FAULT;
 	st->in1_valid = false;
@@ -129,12 +213,10 @@ static unsigned int map_bias(struct tcs_state *st, const struct tcs_op *op,
 			     const struct tcs_patch *patch, struct tcs_map *map,
 			     struct tcs_bias *bias)
 {
-	const struct tcs_tensor *t = op->in[2];
-	const uint64_t start = patch->group * op->window.filters + patch->filter;
 	unsigned int status;
 	struct tcs_box box;
 
-	tcs_box_slice(&box, t->va, t->element_bytes, 1, t->stride, &start, &patch->filters);
+	slice_bias(op, patch, &box);
 	status = tcs_map_in(st, &box, TCS_SCRATCH_IN2, map);
 	*bias = (struct tcs_bias){ .ptr = map->ptr, .row = 1, .col = 0 };
 	return status;
@@ -143,7 +225,6 @@ static unsigned int map_bias(struct tcs_state *st, const struct tcs_op *op,
 unsigned int tcs_conv_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile)
 {
 	const struct tcs_window_plan *p = &op->window;
-	const struct tcs_tensor *out = op->out;
 	struct tcs_map maps[4] = { 0 };
 	struct tcs_bias bias = { 0 };
 	struct tcs_matrix filters, positions;
@@ -151,12 +232,8 @@ unsigned int tcs_conv_tile(struct tcs_state *st, const struct tcs_op *op, uint64
 	unsigned int status;
 	struct tcs_box box;
 
-	tcs_window_patch(p, out->shape[0], tile, &patch);
-	tcs_box_slice(&box, out->va, out->element_bytes, 4, out->stride,
-		      (const uint64_t[]){ patch.image, patch.group * p->filters + patch.filter,
-					  patch.first[0], patch.first[1] },
-		      (const uint64_t[]){ 1, patch.filters, patch.count[0], patch.count[1] });
-
+	tcs_window_patch(p, op->out->shape[0], tile, &patch);
+	slice_out(op, &patch, &box);
 	status = map_filters(st, op, &patch, &maps[1], &filters);
 	if (status == ACI_STATUS_SUCCESS)
 		status = map_positions(st, op, &patch, &maps[0], &positions);

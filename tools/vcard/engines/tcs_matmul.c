@@ -32,6 +32,52 @@ static void fold_batch(struct tcs_matmul_plan *p, bool row_bias)
 	}
 }
 
+static uint64_t matrix_windows(const struct tcs_tensor *t, uint64_t rows, uint64_t cols,
+			       int64_t row_stride, int64_t col_stride, bool store)
+{
+	const struct tcs_box box = { .va = t->va, .rank = 2, .element_bytes = t->element_bytes,
+				     .shape = { rows, cols },
+				     .stride = { row_stride, col_stride } };
+
+	return tcs_box_windows(&box, store);
+}
+
+static uint64_t tile_windows(const struct tcs_op *op, uint64_t rows, uint64_t cols)
+{
+	const struct tcs_matmul_plan *p = &op->matmul;
+	const struct tcs_tensor *bias = op->in[2];
+	uint64_t windows;
+
+	windows = matrix_windows(op->in[0], rows, p->k, p->in0_row, p->in0_col, false) +
+		  matrix_windows(op->in[1], p->k, cols, p->in1_row, p->in1_col, false) +
+		  matrix_windows(op->out, rows, cols, p->out_row, p->out_col, true);
+	if (bias)
+		windows += matrix_windows(bias, bias->rank == 2 ? rows : 1, cols,
+					  bias->rank == 2 ? bias->stride[0] : 0,
+					  bias->stride[bias->rank - 1], false);
+	return windows;
+}
+
+/* Scattered operands: smaller tiles, as long as that helps. K cannot be cut. */
+static void limit_windows(const struct tcs_op *op, uint64_t *m_tile, uint64_t *n_tile)
+{
+	uint64_t windows = tile_windows(op, *m_tile, *n_tile);
+
+	while (windows > TCS_TILE_WINDOWS) {
+		const uint64_t m = tcs_div_up(*m_tile, 2), n = tcs_div_up(*n_tile, 2);
+		const uint64_t less_m = tile_windows(op, m, *n_tile);
+		const uint64_t less_n = tile_windows(op, *m_tile, n);
+
+		if (tcs_min(less_m, less_n) >= windows)
+			return;
+		windows = tcs_min(less_m, less_n);
+		if (less_n < less_m)
+			*n_tile = n;
+		else
+			*m_tile = m;
+	}
+}
+
 void tcs_matmul_plan(struct tcs_op *op)
 {
 	const struct tcs_tensor *tensors[3] = { op->in[0], op->in[1], op->out };
@@ -66,6 +112,7 @@ void tcs_matmul_plan(struct tcs_op *op)
 	p->m_tile = tcs_min(TCS_TILE_MACS / (p->n_tile * p->k), TCS_TILE_OPERAND / p->k);
 	p->m_tile = tcs_min(p->m_tile, TCS_TILE_OPERAND / p->n_tile);
 	p->m_tile = tcs_min(tcs_max(p->m_tile, 1), p->m);
+	limit_windows(op, &p->m_tile, &p->n_tile);
 	p->m_tiles = tcs_div_up(p->m, p->m_tile);
 	p->n_tiles = tcs_div_up(p->n, p->n_tile);
 	p->batches = 1;

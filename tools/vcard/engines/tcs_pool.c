@@ -5,10 +5,30 @@
 
 #include "tcs_window.h"
 
+static void slice_out(const struct tcs_op *op, const struct tcs_patch *patch, struct tcs_box *box)
+{
+	const struct tcs_tensor *out = op->out;
+
+	tcs_box_slice(box, out->va, out->element_bytes, 4, out->stride,
+		      (const uint64_t[]){ patch->image, patch->group, patch->first[0],
+					  patch->first[1] },
+		      (const uint64_t[]){ 1, 1, patch->count[0], patch->count[1] });
+}
+
+/* A window of the pooling cannot be cut. */
 void tcs_pool_plan(struct tcs_op *op)
 {
-	op->tiles = tcs_window_tiles(&op->window, op->out->shape[0], 1,
-				     TCS_TILE_OPERAND / 2 / op->window.patch);
+	uint64_t elements = tcs_max(TCS_TILE_OPERAND / 2 / op->window.patch, 1);
+	struct tcs_patch patch;
+	struct tcs_box out;
+
+	do {
+		op->tiles = tcs_window_tiles(&op->window, op->out->shape[0], 1, elements);
+		tcs_window_patch(&op->window, op->out->shape[0], 0, &patch);
+		slice_out(op, &patch, &out);
+		elements /= 2;
+	} while (elements && tcs_window_windows(op, &patch) + tcs_box_windows(&out, true) >
+			     TCS_TILE_WINDOWS);
 }
 
 static void max_f32(float *dst, const float *rows, uint64_t patch, uint64_t n)
@@ -106,10 +126,7 @@ unsigned int tcs_pool_tile(struct tcs_state *st, const struct tcs_op *op, uint64
 	status = tcs_window_gather(st, op, &patch, outside(op), rows);
 	if (status != ACI_STATUS_SUCCESS)
 		return status;
-	tcs_box_slice(&box, out->va, out->element_bytes, 4, out->stride,
-		      (const uint64_t[]){ patch.image, patch.group, patch.first[0],
-					  patch.first[1] },
-		      (const uint64_t[]){ 1, 1, patch.count[0], patch.count[1] });
+	slice_out(op, &patch, &box);
 	status = tcs_map_out(st, &box, TCS_SCRATCH_OUT, &map);
 	if (status != ACI_STATUS_SUCCESS)
 		return status;

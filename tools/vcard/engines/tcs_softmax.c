@@ -25,14 +25,36 @@ static void make_view(const struct tcs_op *op, struct view *view)
 	}
 }
 
-void tcs_softmax_plan(struct tcs_op *op)
+static void tile_boxes(const struct tcs_op *op, uint64_t tile, struct tcs_box *in,
+		       struct tcs_box *out)
 {
 	const unsigned int rank = op->out->rank;
-	uint64_t rows = TILE_ELEMENTS / op->out->shape[op->axis];
+	uint64_t start[ACI_TCS_RANK_MAX], count[ACI_TCS_RANK_MAX];
 	struct view view;
 
 	make_view(op, &view);
-	tcs_split_plan(&op->split, rank - 1, view.shape, tcs_max(rows, 1));
+	tcs_split_tile(&op->split, rank - 1, view.shape, tile, start, count);
+	start[rank - 1] = 0;
+	count[rank - 1] = view.shape[rank - 1];
+	tcs_box_slice(in, op->in[0]->va, sizeof(float), rank, view.in, start, count);
+	tcs_box_slice(out, op->out->va, sizeof(float), rank, view.out, start, count);
+}
+
+/* A row cannot be cut. */
+void tcs_softmax_plan(struct tcs_op *op)
+{
+	const unsigned int rank = op->out->rank;
+	uint64_t rows = tcs_max(TILE_ELEMENTS / op->out->shape[op->axis], 1);
+	struct tcs_box in, out;
+	struct view view;
+
+	make_view(op, &view);
+	do {
+		tcs_split_plan(&op->split, rank - 1, view.shape, rows);
+		tile_boxes(op, 0, &in, &out);
+		rows /= 2;
+	} while (rows && tcs_box_windows(&in, false) + tcs_box_windows(&out, true) >
+			 TCS_TILE_WINDOWS);
 	op->tiles = op->split.tiles;
 }
 
@@ -76,21 +98,14 @@ static void normalise(float *dst, const float *src, uint64_t rows, uint64_t n)
 
 unsigned int tcs_softmax_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile)
 {
-	const unsigned int rank = op->out->rank;
 	const uint64_t n = op->out->shape[op->axis];
-	uint64_t start[ACI_TCS_RANK_MAX], count[ACI_TCS_RANK_MAX], elements;
 	struct tcs_map maps[2] = { 0 };
 	struct tcs_box in, out;
 	unsigned int status;
-	struct view view;
+	uint64_t elements;
 	float *work;
 
-	make_view(op, &view);
-	tcs_split_tile(&op->split, rank - 1, view.shape, tile, start, count);
-	start[rank - 1] = 0;
-	count[rank - 1] = n;
-	tcs_box_slice(&in, op->in[0]->va, sizeof(float), rank, view.in, start, count);
-	tcs_box_slice(&out, op->out->va, sizeof(float), rank, view.out, start, count);
+	tile_boxes(op, tile, &in, &out);
 	elements = tcs_box_elements(&out);
 
 	work = tcs_scratch(st, TCS_SCRATCH_WORK, elements * sizeof(*work));

@@ -109,6 +109,45 @@ static void input_range(const struct tcs_axis *axis, uint64_t first, uint64_t co
 		*length = tcs_min((uint64_t)high, axis->in) - *begin;
 }
 
+/* At most, wherever the tile lies: near the border of the input it is less. */
+static uint64_t cover_bytes(const struct tcs_op *op, const struct tcs_patch *patch)
+{
+	const struct tcs_window_plan *plan = &op->window;
+	const struct tcs_tensor *in = op->in[0];
+	uint64_t count[3] = { plan->channels }, bytes = in->element_bytes;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct tcs_axis *axis = &plan->axis[i];
+
+		count[1 + i] = tcs_min(axis->in, (patch->count[i] - 1) * axis->stride +
+						 (axis->kernel - 1) * axis->dilation + 1);
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		const int64_t stride = in->stride[1 + i];
+
+		bytes += (count[i] - 1) * (stride < 0 ? -(uint64_t)stride : (uint64_t)stride);
+	}
+	return bytes;
+}
+
+uint64_t tcs_window_windows(const struct tcs_op *op, const struct tcs_patch *patch)
+{
+	const struct tcs_window_plan *plan = &op->window;
+	const struct tcs_tensor *in = op->in[0];
+	struct tcs_box box = { .va = in->va, .rank = 2, .element_bytes = in->element_bytes };
+
+	if (cover_bytes(op, patch) <= COVER_SPAN)
+		return 1;
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct tcs_axis *axis = &plan->axis[i];
+
+		box.shape[i] = tcs_min(patch->count[i], tcs_div_up(axis->in, axis->stride));
+		/* not used where the shape is 1, and then it might not fit */
+		box.stride[i] = box.shape[i] > 1 ? (int64_t)axis->stride * in->stride[2 + i] : 0;
+	}
+	return plan->patch * tcs_box_windows(&box, false);
+}
+
 /* Open one window over all that the tile reads. *@open stays false where that would be too much. */
 static unsigned int open_cover(struct tcs_state *st, const struct tcs_op *op,
 			       const struct tcs_patch *patch, struct vm_access *access, bool *open)

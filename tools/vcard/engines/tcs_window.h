@@ -31,6 +31,8 @@ void tcs_window_patch(const struct tcs_window_plan *plan, uint64_t images, uint6
 		      struct tcs_patch *patch);
 /** tcs_window_taps() - how many kernel places of output @index lie inside the input */
 uint64_t tcs_window_taps(const struct tcs_axis *axis, uint64_t index);
+/** tcs_window_windows() - how many windows tcs_window_gather() would open, about */
+uint64_t tcs_window_windows(const struct tcs_op *op, const struct tcs_patch *patch);
 /** tcs_window_gather() - build the patch matrix; @fill: bytes of one element for outside places */
 unsigned int tcs_window_gather(struct tcs_state *st, const struct tcs_op *op,
 			       const struct tcs_patch *patch, const void *fill, void *dst);
