@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "../../tools/vcard/core/vcard.h"
 #include "vcard_rig.h"
 
 #define VA		0x400000000000ull
@@ -406,6 +407,77 @@ static void test_two_engines(void **state)
 	rig_stop(&rig);
 }
 
+/* Two queues that become ready at the same moment run side by side. */
+static void test_two_ready_at_once(void **state)
+{
+	struct aci_desc wait = desc_wait(VA, 1, 0);
+	struct rig_queue queues[2];
+	struct vcard_config config;
+	uint64_t begin_ns, used_ns, passed_ns;
+	struct fixture f;
+	struct rig rig;
+
+	(void)state;
+	rig_config(&config);
+	config.copy_engines = 2;
+	rig_start(&rig, &config);
+	prepare(&f, &rig);
+	for (uint16_t i = 0; i < 2; i++) {
+		create(&f, &queues[i], i, ACI_PRIORITY_NORMAL, 0);
+		rig_submit(&queues[i], &wait);
+		rig_wait_started(&queues[i], 1);
+	}
+	rig_sleep_ms(20);
+	for (int i = 0; i < 2; i++)
+		feed(&queues[i]);
+	__atomic_store_n((uint64_t *)f.mem, 1, __ATOMIC_RELEASE);
+	rig_wait_completed(&queues[0], 1);
+	rig_wait_completed(&queues[1], 1);
+	begin_ns = rig_now_ns();
+	used_ns = active(&queues[0]) + active(&queues[1]);
+	do {
+		feed(&queues[0]);
+		feed(&queues[1]);
+		rig_sleep_ms(2);
+		passed_ns = rig_now_ns() - begin_ns;
+		assert_true(passed_ns < RIG_TIMEOUT_MS * 1000000ull);
+	} while (passed_ns < 200000000ull ||
+		 (active(&queues[0]) + active(&queues[1]) - used_ns) * 10 < passed_ns * 14);
+	rig_stop(&rig);
+}
+
+/* A limit that is hit while the descriptor completes blames none that was not started. */
+static void test_late_stop(void **state)
+{
+	struct rig *rig = *state;
+	struct aci_desc work = desc_fill(VA, 4096, 1, 1);
+	struct vcard *card = rig->card;
+	struct rig_queue queue;
+	struct fixture f;
+
+	prepare(&f, rig);
+	create(&f, &queue, 0, ACI_PRIORITY_NORMAL, 0);
+	for (int round = 0; round < 2000; round++) {
+		int none = QUEUE_STOP_NONE;
+
+		rig_submit(&queue, &work);
+		pthread_mutex_lock(&card->lock);
+		if (card->queues[0].schedule == QUEUE_BUSY)
+			atomic_compare_exchange_strong(&card->queues[0].stop, &none,
+						       QUEUE_STOP_PREEMPT_TIMEOUT);
+		pthread_mutex_unlock(&card->lock);
+		while (__atomic_load_n(&queue.record->completed, __ATOMIC_ACQUIRE) != queue.tail) {
+			if (__atomic_load_n(&queue.record->state, __ATOMIC_ACQUIRE) !=
+			    ACI_QUEUE_STATE_ERROR)
+				continue;
+			assert_int_equal(queue.record->error, ACI_STATUS_PREEMPT_TIMEOUT);
+			assert_int_equal(queue.record->started, queue.record->error_index + 1);
+			assert_int_equal(rig_queue_command(&queue, ACI_ADMIN_RESET_QUEUE,
+							   queue.tail), 0);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +495,8 @@ int main(void)
 		rig_test(test_preempt_timeout),
 		rig_test(test_classes),
 		cmocka_unit_test(test_two_engines),
+		cmocka_unit_test(test_two_ready_at_once),
+		rig_test(test_late_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

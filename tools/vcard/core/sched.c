@@ -209,7 +209,11 @@ struct queue *sched_pick(struct engine *engine)
 	engine->wall_ns = now_ns;
 	atomic_store(&engine->preempt, false);
 	atomic_store(&engine->slice_end_ns, now_ns + SCHED_SLICE_NS);
-	return queue;
+	/* Two that became ready at once may both have been announced to this engine alone. */
+	queue = most_urgent(sched, engine->class);
+	if (queue)
+		ready_announce(queue);
+	return engine->queue;
 }
 
 static bool stop_is_error(int stop)
@@ -222,7 +226,9 @@ static void halt_stopped(struct queue *queue, int stop)
 	unsigned int status = stop == QUEUE_STOP_WATCHDOG ? ACI_STATUS_WATCHDOG :
 							    ACI_STATUS_PREEMPT_TIMEOUT;
 
-	queue_halt(queue, status, queue->completed, 0);
+	/* It may have completed meanwhile; the next one was never started and is not to blame. */
+	if (queue->in_descriptor)
+		queue_halt(queue, status, queue->completed, 0);
 	atomic_store(&queue->stop, QUEUE_STOP_NONE);
 }
 
