@@ -264,16 +264,19 @@ void sched_release(struct engine *engine, enum slice_end end)
 	if (stop_is_error(stop) && queue->state == ACI_QUEUE_STATE_RUNNING)
 		halt_stopped(queue, stop);
 	engine->busy_ns += used_ns;
-	/* A look at a WAIT that is still blocked is no active time. */
-	if (end == SLICE_BLOCKED && queue->completed == queue->slice_completed)
+	/* A look at a WAIT that is still blocked, or at an empty ring, is no active time. */
+	if ((end == SLICE_BLOCKED || end == SLICE_EMPTY) &&
+	    queue->completed == queue->slice_completed)
 		used_ns = 0;
 	queue->active_ns += used_ns;
 	queue->owed_ns -= MIN(queue->owed_ns, used_ns);
 	queue->engine = NULL;
 	engine->queue = NULL;
 	place(queue, end, now_ns);
-	if (stop != QUEUE_STOP_CARD)
+	if (stop != QUEUE_STOP_CARD) {
 		queue_publish_activity(queue, now_ns);
+		queue_publish_work(queue);
+	}
 	pthread_cond_broadcast(&card->sched.released);
 	if (queue->claimed)
 		waker_wake(&card->admin.waker);
