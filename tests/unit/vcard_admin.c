@@ -307,6 +307,66 @@ static unsigned int commit(struct rig *rig, uint32_t slot)
 	return rig_admin(rig, &cmd);
 }
 
+/* Bit by bit, with the field itself taken as 0. */
+static uint32_t image_crc(const uint8_t *image, size_t bytes)
+{
+	uint32_t crc = 0xffffffffu;
+
+	for (size_t i = 0; i < bytes; i++) {
+		crc ^= i / 4 == offsetof(struct firmware_header, checksum) / 4 ? 0 : image[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+	}
+	return ~crc;
+}
+
+static void test_firmware_image(void **state)
+{
+	static const char *const refused[] = { "", "2 5", "2\"5", "2\\5", "2\n5" };
+	struct firmware_header header;
+	uint8_t image[1000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(image); i++)
+		image[i] = (uint8_t)(i * 37);
+	assert_int_equal(firmware_make("2.5.1", image, sizeof(image)), 0);
+	memcpy(&header, image, sizeof(header));
+	assert_int_equal(le32toh(header.checksum), image_crc(image, sizeof(image)));
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_true(firmware_make(refused[i], image, sizeof(image)) < 0);
+}
+
+/* A function reset does not wait for all admin commands, however long each takes. */
+static void test_reset_during_admin(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t page = rig_alloc(rig, 4096), begin_ns;
+	uint8_t *image = malloc(FIRMWARE_IMAGE_MAX);
+	struct aci_admin_cmd cmd = { .opcode = ACI_ADMIN_FIRMWARE_COMMIT };
+
+	memset(image, 0, FIRMWARE_IMAGE_MAX);
+	assert_int_equal(firmware_make("2.5.1", image, FIRMWARE_IMAGE_MAX), 0);
+	image[FIRMWARE_IMAGE_MAX - 1] ^= 1;
+	for (uint64_t at = 0; at < FIRMWARE_IMAGE_MAX; at += 4096) {
+		memcpy(rig_at(rig, page), image + at, 4096);
+		assert_int_equal(download(rig, page, at, 4096), 0);
+	}
+	/* Invalid after all: it stays, and each of these checks it anew. */
+	assert_int_equal(commit(rig, 1), ACI_STATUS_FIRMWARE_INVALID);
+	cmd.firmware.slot = 1;
+	for (uint16_t i = 0; i < 12; i++) {
+		cmd.cid = (uint16_t)(1000 + i);
+		rig_admin_submit(rig, &cmd);
+	}
+	begin_ns = rig_now_ns();
+	vcard_function_reset(rig->card);
+	assert_true(rig_now_ns() - begin_ns <
+		    rig_read32(rig, ACI_REG_T_FLR_MS) * 1000000ull);
+	rig_enable(rig);
+	assert_int_equal(commit(rig, 1), ACI_STATUS_INVALID_STATE);
+	free(image);
+}
+
 static void test_firmware(void **state)
 {
 	struct rig *rig = *state;
@@ -509,6 +569,8 @@ int main(void)
 		rig_test(test_logs),
 		rig_test(test_features),
 		rig_test(test_firmware),
+		cmocka_unit_test(test_firmware_image),
+		rig_test(test_reset_during_admin),
 		rig_test(test_scrub),
 		rig_test(test_self_test),
 		rig_test(test_abort),

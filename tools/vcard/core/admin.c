@@ -8,6 +8,7 @@
 #include "vcard.h"
 
 #define STEP_INTERVAL_NS	NS_PER_MS
+#define ROUND_NS		(2 * NS_PER_MS)	/* a reset waits for the round to end */
 #define HEARTBEAT_NS		(T_HEARTBEAT_MS * NS_PER_MS / 10)
 
 void admin_init(struct vcard *card)
@@ -238,7 +239,10 @@ static void step_command(struct vcard *card, struct admin_command *command)
 	free(command);
 }
 
-/* One round over all commands. Return: true if there is more to do soon. */
+/*
+ * One round over all commands, or the rest of one: each has its turn, however long others take.
+ * Return: true if there is more to do soon.
+ */
 static bool run_round(struct vcard *card)
 {
 	struct admin *admin = &card->admin;
@@ -251,15 +255,21 @@ static bool run_round(struct vcard *card)
 	for (int pass = 0; pass < 2; pass++) {
 		for (command = TAILQ_FIRST(&admin->pending); command; command = next) {
 			next = TAILQ_NEXT(command, link);
-			if ((command->cmd.opcode == ACI_ADMIN_ABORT) != (pass == 0))
+			if ((command->cmd.opcode == ACI_ADMIN_ABORT) != (pass == 0) ||
+			    command->stepped)
 				continue;
 			if (!admin->enabled || !completion_has_room(card))
 				return false;
+			if (time_now_ns() - begun_ns > ROUND_NS)
+				return true;
 			if (!command->begun_ns)
 				command->begun_ns = begun_ns;
+			command->stepped = true;
 			step_command(card, command);
 		}
 	}
+	TAILQ_FOREACH(command, &admin->pending, link)
+		command->stepped = false;
 	return !TAILQ_EMPTY(&admin->pending);
 }
 

@@ -31,6 +31,7 @@ struct admin_command {
 	struct aci_admin_cmd cmd;	/* private copy */
 	bool begun;
 	bool aborted;			/* clean up, then complete as ABORTED */
+	bool stepped;			/* in this round */
 	uint64_t begun_ns;
 	uint64_t position;
 	uint64_t result;

@@ -235,11 +235,13 @@ unsigned int admin_firmware_commit(struct vcard *card, struct admin_command *com
 {
 	const struct aci_cmd_firmware *cmd = &command->cmd.firmware;
 	unsigned int status;
+	bool valid;
 
 	if (cmd->flags || cmd->offset || !fields_are_zero(cmd->reserved, sizeof(cmd->reserved)))
 		return ACI_STATUS_INVALID_FIELD;
+	valid = firmware_check(&card->firmware);
 	pthread_mutex_lock(&card->lock);
-	status = firmware_commit(&card->firmware, le32toh(cmd->slot));
+	status = firmware_commit(&card->firmware, le32toh(cmd->slot), valid);
 	pthread_mutex_unlock(&card->lock);
 	if (status == ACI_STATUS_SUCCESS)
 		event_post(card, ACI_EVENT_FIRMWARE, ACI_SEVERITY_INFO, 0, 0xffff, 0,

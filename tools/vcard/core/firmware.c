@@ -21,16 +21,21 @@ void firmware_destroy(struct firmware *firmware)
 	free(firmware->staged);
 }
 
-/* CRC-32 of the image as if its checksum field were 0. */
+/* CRC-32 of the image as if its checksum field were 0; half a byte at a time. */
 static uint32_t image_checksum(const uint8_t *image, size_t bytes)
 {
+	static const uint32_t table[16] = {
+		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158,
+		0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4,
+		0xa00ae278, 0xbdbdf21c,
+	};
 	const size_t field = offsetof(struct firmware_header, checksum);
 	uint32_t crc = 0xffffffffu;
 
 	for (size_t i = 0; i < bytes; i++) {
 		crc ^= i - field < sizeof(uint32_t) ? 0 : image[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+		crc = crc >> 4 ^ table[crc & 15];
+		crc = crc >> 4 ^ table[crc & 15];
 	}
 	return ~crc;
 }
@@ -42,7 +47,8 @@ static bool version_is_valid(const char *version, size_t room)
 	if (!length || length == room)
 		return false;
 	for (size_t i = 0; i < length; i++) {
-		if (!isgraph((unsigned char)version[i]))
+		/* It is shown inside quotes. */
+		if (!isgraph((unsigned char)version[i]) || version[i] == '"' || version[i] == '\\')
 			return false;
 	}
 	return true;
@@ -83,7 +89,12 @@ static bool image_is_valid(const uint8_t *image, size_t room)
 	       image_checksum(image, le32toh(header.bytes)) == le32toh(header.checksum);
 }
 
-unsigned int firmware_commit(struct firmware *firmware, uint32_t slot)
+bool firmware_check(const struct firmware *firmware)
+{
+	return firmware->staged_bytes && image_is_valid(firmware->staged, firmware->staged_bytes);
+}
+
+unsigned int firmware_commit(struct firmware *firmware, uint32_t slot, bool valid)
 {
 	struct firmware_header header;
 
@@ -95,7 +106,7 @@ unsigned int firmware_commit(struct firmware *firmware, uint32_t slot)
 		firmware->next = slot;
 		return ACI_STATUS_SUCCESS;
 	}
-	if (!image_is_valid(firmware->staged, firmware->staged_bytes))
+	if (!valid)
 		return ACI_STATUS_FIRMWARE_INVALID;
 	memcpy(&header, firmware->staged, sizeof(header));
 	memset(firmware->versions[slot], 0, sizeof(firmware->versions[slot]));

@@ -3,7 +3,7 @@
  * Firmware slots. An image is a header and a payload that the virtual card
  * does not execute; its version becomes visible after the next reset.
  *
- * Locking: card->lock.
+ * Locking: card->lock. What is staged changes only with admin.step_lock besides.
  */
 #ifndef VCARD_CORE_FIRMWARE_H
 #define VCARD_CORE_FIRMWARE_H
@@ -23,7 +23,7 @@ struct firmware_header {
 	uint32_t bytes;		/* of the whole image, header included */
 	uint32_t checksum;	/* CRC-32 (IEEE 802.3) of the image with this field 0 */
 	uint32_t reserved;
-	char version[32];	/* NUL-terminated printable ASCII */
+	char version[32];	/* NUL-terminated printable ASCII without quote and backslash */
 };
 
 struct firmware {
@@ -39,12 +39,15 @@ void firmware_destroy(struct firmware *firmware);
 /** firmware_store() - Return: ACI_STATUS_* */
 unsigned int firmware_store(struct firmware *firmware, uint64_t offset, const void *data,
 			    size_t bytes);
+/** firmware_check() - is what was downloaded an image? Takes milliseconds: without card->lock. */
+bool firmware_check(const struct firmware *firmware);
 /**
- * firmware_commit() - check what was downloaded, keep it in @slot
+ * firmware_commit() - keep what was downloaded in @slot
+ * @valid: firmware_check() said so
  *
  * Without a download: select what @slot holds. Return: ACI_STATUS_*
  */
-unsigned int firmware_commit(struct firmware *firmware, uint32_t slot);
+unsigned int firmware_commit(struct firmware *firmware, uint32_t slot, bool valid);
 /** firmware_activate() - a reset happened */
 void firmware_activate(struct firmware *firmware);
 

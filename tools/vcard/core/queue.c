@@ -143,6 +143,7 @@ void queue_halt(struct queue *queue, unsigned int status, uint64_t index, uint64
 	queue->state = ACI_QUEUE_STATE_ERROR;
 	queue->error = status;
 	queue_publish_activity(queue, time_now_ns());
+	queue_publish_work(queue);
 	store_record(queue, RECORD(error_index), index);
 	store_record(queue, RECORD(error_info), info);
 	queue_publish_state(queue);
@@ -180,6 +181,10 @@ void queue_publish_activity(struct queue *queue, uint64_t now_ns)
 	queue->shown_active_ns = MAX(queue->shown_active_ns, queue_active_ns(queue, now_ns));
 	store_record(queue, RECORD(active_ns), queue->shown_active_ns);
 	store_record(queue, RECORD(progress), atomic_load(&queue->progress));
+}
+
+void queue_publish_work(struct queue *queue)
+{
 	store_record(queue, RECORD(macs), atomic_load(&queue->macs));
 	store_record(queue, RECORD(bytes), atomic_load(&queue->bytes));
 }

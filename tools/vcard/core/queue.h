@@ -130,6 +130,8 @@ void queue_drop_descriptor(struct queue *queue);
 void queue_publish_state(struct queue *queue);
 /** queue_publish_counts() - fetched, started and completed, here and in the user page */
 void queue_publish_counts(struct queue *queue);
+/** queue_publish_work() - what was counted; not by others, who might show what was before completed */
+void queue_publish_work(struct queue *queue);
 /** queue_halt() - the first error: record, user page, notification, events, in this order */
 void queue_halt(struct queue *queue, unsigned int status, uint64_t index, uint64_t info);
 /** queue_set_position() - forget errors and go on at @index */
@@ -137,7 +139,7 @@ void queue_set_position(struct queue *queue, uint64_t index);
 
 /* --- with card->lock --- */
 
-/** queue_publish_activity() - active time, progress, work done */
+/** queue_publish_activity() - active time, progress */
 void queue_publish_activity(struct queue *queue, uint64_t now_ns);
 uint64_t queue_active_ns(const struct queue *queue, uint64_t now_ns);
 

@@ -62,6 +62,7 @@ void card_fail(struct vcard *card, uint16_t code)
 static void record_reset(struct queue *queue)
 {
 	queue_publish_activity(queue, time_now_ns());
+	queue_publish_work(queue);
 	queue_publish_counts(queue);
 	if (queue->state != ACI_QUEUE_STATE_ERROR) {
 		queue->state = ACI_QUEUE_STATE_ERROR;
