@@ -75,6 +75,7 @@ static int exec_locked(struct accel_stream *stream, const struct accel_program *
 {
 	uint32_t count = le32toh(exec->arg_count);
 	struct aci_desc desc = { .opcode = ACI_OP_EXEC, .exec = *exec };
+	uint64_t head = stream->staging.head;
 	struct staging_chunk chunk;
 	int ret = stream_reserve(stream);
 
@@ -82,7 +83,10 @@ static int exec_locked(struct accel_stream *stream, const struct accel_program *
 		ret = stream_stage(stream, count * sizeof(struct aci_arg), &chunk);
 		if (!ret)
 			ret = encode_arguments(stream, program, arguments, count, chunk.cpu);
-		if (!ret)
+		/* No job would ever release it. */
+		if (ret)
+			stream->staging.head = head;
+		else
 			desc.exec.args = htole64(chunk.address);
 	}
 	if (!ret)

@@ -294,6 +294,24 @@ static int compile_ports(const struct compile *compile, struct accel_model *mode
 	return ret;
 }
 
+/* Before the planning, which takes time that grows with the square. */
+static int compile_check_size(const struct compile *compile)
+{
+	const struct accel_graph *graph = compile->graph;
+	const struct aci_identify_set *set = device_get_tcs(graph->device);
+	uint32_t operations = 0, tensors = 0;
+
+	for (uint32_t i = 0; i < graph->op_count; i++)
+		operations += compile->op_needed[i];
+	for (uint32_t i = 0; i < graph->storage_count; i++)
+		tensors += compile_is_planned(compile, i);
+	if (set && (operations > le32toh(set->ops_max) || tensors > le32toh(set->tensors_max)))
+		return error_set(-E2BIG, "the card takes programs of %u operations and %u tensors "
+				 "at most, the graph has %u and %u", le32toh(set->ops_max),
+				 le32toh(set->tensors_max), operations, tensors);
+	return 0;
+}
+
 static int compile_plan(struct compile *compile)
 {
 	int ret = compile_outputs(compile);
@@ -303,7 +321,9 @@ static int compile_plan(struct compile *compile)
 	if (ret)
 		return ret;
 	compile_lifetimes(compile);
-	ret = compile_constants(compile);
+	ret = compile_check_size(compile);
+	if (!ret)
+		ret = compile_constants(compile);
 	return ret ? ret : compile_workspace(compile);
 }
 

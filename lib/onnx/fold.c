@@ -9,6 +9,7 @@
 #include "handlers.h"
 
 #define RANGE_MAX	1024	/* elements */
+#define FOLD_OUTPUT_MAX	(1u << 20)	/* elements; one that is larger than inputs may be is not folded on */
 
 struct onnx_number onnx_constant_get(const struct onnx_constant *constant, uint64_t index)
 {
@@ -34,6 +35,18 @@ void onnx_data_set(void *data, enum accel_type type, uint64_t index, struct onnx
 	default:
 		((uint8_t *)data)[index] = number.i;
 	}
+}
+
+struct onnx_constant *onnx_fold_new(struct onnx_node *node, const struct onnx_shape *shape, void **data)
+{
+	uint64_t count;
+
+	/* The inputs are small, but some operators multiply them. */
+	if (onnx_shape_count(shape, &count) || count > FOLD_OUTPUT_MAX) {
+		onnx_fail(node, -ENOTSUP, "the result has more than %u elements", FOLD_OUTPUT_MAX);
+		return NULL;
+	}
+	return onnx_constant_new(node->import, shape, data);
 }
 
 /* Shape that both broadcast to. False: a failure. */
@@ -127,7 +140,7 @@ int onnx_fold_binary(struct onnx_node *node)
 	}
 	if (node->op->function == FOLD_EQUAL)
 		shape.type = ACCEL_BOOL;
-	out = onnx_constant_new(node->import, &shape, &data);
+	out = onnx_fold_new(node, &shape, &data);
 	for (uint64_t i = 0; out && i < out->count && !node->error; i++) {
 		struct onnx_number left = onnx_constant_get(a, map_index(&shape, &a->shape, i));
 		struct onnx_number right = onnx_constant_get(b, map_index(&shape, &b->shape, i));
@@ -150,7 +163,7 @@ int onnx_fold_unary(struct onnx_node *node)
 
 	if (!in)
 		return node->error;
-	out = onnx_constant_new(node->import, &in->shape, &data);
+	out = onnx_fold_new(node, &in->shape, &data);
 	for (uint64_t i = 0; out && i < out->count; i++) {
 		struct onnx_number number = onnx_constant_get(in, i);
 
@@ -189,7 +202,7 @@ int onnx_fold_where(struct onnx_node *node)
 		onnx_fail(node, -EINVAL, "the inputs' types do not fit");
 		return node->error;
 	}
-	out = onnx_constant_new(node->import, &shape, &data);
+	out = onnx_fold_new(node, &shape, &data);
 	for (uint64_t i = 0; out && i < out->count; i++) {
 		bool first = onnx_constant_int(condition, map_index(&shape, &condition->shape, i));
 		const struct onnx_constant *from = first ? a : b;
@@ -225,47 +238,12 @@ int onnx_fold_range(struct onnx_node *node)
 		return node->error;
 	}
 	shape.dim[0] = count < 0 ? 0 : count;
-	out = onnx_constant_new(node->import, &shape, &data);
+	out = onnx_fold_new(node, &shape, &data);
 	for (uint64_t i = 0; out && i < out->count; i++)
 		onnx_data_set(data, shape.type, i, (struct onnx_number){
 			.i = (int64_t)((uint64_t)onnx_constant_int(in[0], 0) +
 				       i * (uint64_t)onnx_constant_int(in[2], 0)),
 			.r = start + i * delta });
-	return onnx_output_constant(node, 0, out);
-}
-
-/* Of all elements, which is how exporters compute a size. */
-int onnx_fold_reduce_prod(struct onnx_node *node)
-{
-	const struct onnx_constant *in = onnx_input_constant(node, 0);
-	bool keep = onnx_attr_int(node, "keepdims", 1);
-	struct onnx_number product = { .i = 1, .r = 1 };
-	struct onnx_constant *out;
-	struct onnx_shape shape;
-	int64_t axes[ACCEL_RANK_MAX];
-	size_t axis_count = 0;
-	void *data;
-
-	onnx_attr_ignore(node, "noop_with_empty_axes");
-	if (node->opset < 18)
-		onnx_attr_ints(node, "axes", ACCEL_RANK_MAX, axes, &axis_count);
-	if (!in)
-		return node->error;
-	if (in->shape.rank > 1 || (axis_count && axes[0] != 0 && axes[0] != -1)) {
-		onnx_fail(node, -ENOTSUP, "only the product of a list is supported");
-		return node->error;
-	}
-	for (uint64_t i = 0; i < in->count; i++) {
-		product.r *= onnx_constant_real(in, i);
-		if (__builtin_mul_overflow(product.i, onnx_constant_int(in, i), &product.i)) {
-			onnx_fail(node, -EINVAL, "shape arithmetic overflows");
-			return node->error;
-		}
-	}
-	shape = (struct onnx_shape){ .type = in->shape.type, .rank = keep ? in->shape.rank : 0, .dim = { 1 } };
-	out = onnx_constant_new(node->import, &shape, &data);
-	if (out)
-		onnx_data_set(data, shape.type, 0, product);
 	return onnx_output_constant(node, 0, out);
 }
 
@@ -280,7 +258,7 @@ static int cast(struct onnx_node *node, enum accel_type type)
 		return node->error;
 	shape = in->shape;
 	shape.type = type;
-	out = onnx_constant_new(node->import, &shape, &data);
+	out = onnx_fold_new(node, &shape, &data);
 	for (uint64_t i = 0; out && i < out->count; i++) {
 		struct onnx_number number = onnx_constant_get(in, i);
 
@@ -295,6 +273,51 @@ static int cast(struct onnx_node *node, enum accel_type type)
 		}
 		onnx_data_set(data, type, i, number);
 	}
+	return onnx_output_constant(node, 0, out);
+}
+
+/* Axes became an input with opset 18. False: a failure. */
+static bool read_axes(struct onnx_node *node, int64_t *axes, size_t *count)
+{
+	*count = 0;
+	if (node->opset < 18)
+		onnx_attr_ints(node, "axes", ACCEL_RANK_MAX, axes, count);
+	else if (onnx_has_input(node, 1))
+		onnx_input_ints(node, 1, ACCEL_RANK_MAX, axes, count);
+	return !node->error;
+}
+
+/* Of all elements, which is how exporters compute a size. */
+int onnx_fold_reduce_prod(struct onnx_node *node)
+{
+	const struct onnx_constant *in = onnx_input_constant(node, 0);
+	bool keep = onnx_attr_int(node, "keepdims", 1), noop = onnx_attr_int(node, "noop_with_empty_axes", 0);
+	struct onnx_number product = { .i = 1, .r = 1 };
+	struct onnx_constant *out;
+	struct onnx_shape shape;
+	int64_t axes[ACCEL_RANK_MAX];
+	size_t axis_count;
+	void *data;
+
+	if (!in || !read_axes(node, axes, &axis_count))
+		return node->error;
+	if (noop && !axis_count)
+		return cast(node, in->shape.type);
+	if (in->shape.rank > 1 || axis_count > 1 || (axis_count && axes[0] != 0 && axes[0] != -1)) {
+		onnx_fail(node, -ENOTSUP, "only the product of a list is supported");
+		return node->error;
+	}
+	for (uint64_t i = 0; i < in->count; i++) {
+		product.r *= onnx_constant_real(in, i);
+		if (__builtin_mul_overflow(product.i, onnx_constant_int(in, i), &product.i)) {
+			onnx_fail(node, -EINVAL, "shape arithmetic overflows");
+			return node->error;
+		}
+	}
+	shape = (struct onnx_shape){ .type = in->shape.type, .rank = keep ? in->shape.rank : 0, .dim = { 1 } };
+	out = onnx_fold_new(node, &shape, &data);
+	if (out)
+		onnx_data_set(data, shape.type, 0, product);
 	return onnx_output_constant(node, 0, out);
 }
 

@@ -11,7 +11,7 @@ static int output_reshaped(struct onnx_node *node, const struct onnx_constant *i
 	struct onnx_constant *out;
 	void *data;
 
-	out = onnx_constant_new(node->import, shape, &data);
+	out = onnx_fold_new(node, shape, &data);
 	if (out && out->count != in->count)
 		onnx_fail(node, -EINVAL, "the number of elements changes");
 	else if (out && out->count)
@@ -76,7 +76,11 @@ static bool concat_shape(struct onnx_node *node, struct onnx_shape *shape, uint3
 				onnx_fail(node, -EINVAL, "input %zu does not fit the others", i);
 				return false;
 			}
-		shape->dim[*axis] += part->shape.dim[*axis];	/* at most FOLD_MAX of each node.c input */
+		/* Empty parts may have any shape. */
+		if (__builtin_add_overflow(shape->dim[*axis], part->shape.dim[*axis], &shape->dim[*axis])) {
+			onnx_fail(node, -EINVAL, "the joined axis is too long");
+			return false;
+		}
 	}
 	return true;
 }
@@ -91,7 +95,7 @@ int onnx_fold_concat(struct onnx_node *node)
 
 	if (!concat_shape(node, &shape, &axis))
 		return node->error;
-	out = onnx_constant_new(node->import, &shape, &data);
+	out = onnx_fold_new(node, &shape, &data);
 	inner = onnx_product(&shape, axis + 1, shape.rank) * accel_type_bytes(shape.type);
 	for (size_t i = 0; out && out->count && i < node->proto->n_input; i++) {
 		const struct onnx_constant *part = onnx_input_constant(node, i);
@@ -118,7 +122,7 @@ int onnx_fold_gather(struct onnx_node *node)
 	if (!in || !indices || !onnx_axis(node, axis_attr, in->shape.rank, &axis) ||
 	    !onnx_gather_shape(node, &in->shape, &indices->shape, axis, &shape))
 		return node->error;
-	out = onnx_constant_new(node->import, &shape, &data);
+	out = onnx_fold_new(node, &shape, &data);
 	inner = onnx_product(&in->shape, axis + 1, in->shape.rank) * accel_type_bytes(shape.type);
 	for (uint64_t i = 0; out && out->count && i < onnx_product(&in->shape, 0, axis) * indices->count; i++) {
 		int64_t at = onnx_constant_int(indices, i % indices->count);
@@ -148,7 +152,7 @@ int onnx_fold_slice(struct onnx_node *node)
 	shape = in->shape;
 	for (uint32_t i = 0; i < shape.rank; i++)
 		shape.dim[i] = ranges[i].length;
-	out = onnx_constant_new(node->import, &shape, &data);
+	out = onnx_fold_new(node, &shape, &data);
 	for (uint64_t i = 0; out && i < out->count; i++) {
 		uint64_t rest = i, from = 0, stride = 1;
 

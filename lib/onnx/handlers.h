@@ -107,6 +107,8 @@ int onnx_fold_binary(struct onnx_node *node);
 int onnx_fold_unary(struct onnx_node *node);
 int onnx_fold_where(struct onnx_node *node);
 int onnx_fold_range(struct onnx_node *node);
+/** onnx_fold_new() - memory of a folded result; NULL: a failure, also where it would be too large */
+struct onnx_constant *onnx_fold_new(struct onnx_node *node, const struct onnx_shape *shape, void **data);
 int onnx_fold_reduce_prod(struct onnx_node *node);
 int onnx_fold_cast(struct onnx_node *node);
 int onnx_fold_cast_like(struct onnx_node *node);
