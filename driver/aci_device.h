@@ -48,7 +48,7 @@ struct aci_queue;
 /**
  * enum aci_state - what the device can do
  * @ACI_STATE_OK: everything
- * @ACI_STATE_RESETTING: a card reset is in progress, work is queued
+ * @ACI_STATE_RESETTING: a card reset is in progress, or the system sleeps; work is queued
  * @ACI_STATE_WEDGED: reset failed, bus mastering is off; only a new probe helps
  * @ACI_STATE_GONE: remove() ran
  */
@@ -73,6 +73,8 @@ struct aci_device {
 	void __iomem *regs;
 	/** @doorbells: doorbell BAR */
 	void __iomem *doorbells;
+	/** @low_memory_only: host BOs come from below 4 GiB, the card reaches no more */
+	bool low_memory_only;
 	/** @aperture_phys: CPU address of the memory BAR */
 	phys_addr_t aperture_phys;
 

@@ -5,7 +5,12 @@
  * Probe and removal, open and close of device files.
  */
 
+#include <linux/cc_platform.h>
+#include <linux/dma-mapping.h>
+#include <linux/iommu.h>
 #include <linux/module.h>
+#include <linux/pm.h>
+#include <linux/swiotlb.h>
 #include <drm/drm_accel.h>
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
@@ -117,7 +122,7 @@ static const struct drm_driver aci_drm_driver = {
 	.fops = &aci_fops,
 	.show_fdinfo = aci_fdinfo_show,
 	.gem_create_object = aci_gem_create_object,
-	.gem_prime_import_sg_table = aci_gem_prime_import_sg_table,
+	.gem_prime_import = aci_gem_prime_import,
 	.name = "aci",
 	.desc = "Accelerator Card Interface",
 	.major = DRM_ACI_DRIVER_MAJOR,
@@ -178,6 +183,38 @@ static int aci_device_init_wq(struct aci_device *adev)
 	return devm_add_action_or_reset(dev, aci_device_free_wq, adev->wq);
 }
 
+/*
+ * CPU and card work on a BO at the same time: a copy of its pages, made because
+ * the card cannot reach them, would be wrong and nobody would notice.
+ */
+static int aci_device_init_dma(struct aci_device *adev)
+{
+	struct device *dev = &adev->pdev->dev;
+	struct iommu_domain *domain;
+	bool translated;
+	int ret;
+
+	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(adev->caps.dma_bits));
+	if (ret)
+		return ret;
+	dma_set_max_seg_size(dev, UINT_MAX);
+	domain = iommu_get_domain_for_dev(dev);
+	translated = domain && domain->type != IOMMU_DOMAIN_IDENTITY;
+	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT) ||
+	    (!translated && is_swiotlb_force_bounce(dev))) {
+		dev_err(dev, "memory can be shared with the card by bounce buffers only\n");
+		return -EOPNOTSUPP;
+	}
+	if (translated || !dma_addressing_limited(dev))
+		return 0;
+	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT)) {
+		dev_err(dev, "card reaches too little of the memory without an IOMMU\n");
+		return -EOPNOTSUPP;
+	}
+	adev->low_memory_only = true;
+	return 0;
+}
+
 /* Map the card and stop what a kernel before us may have left running. */
 static int aci_device_init_hw(struct aci_device *adev)
 {
@@ -201,14 +238,8 @@ static int aci_device_init_hw(struct aci_device *adev)
 	ret = aci_pci_map_rest(adev, &bars);
 	if (ret)
 		return ret;
-	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(adev->caps.dma_bits));
-	if (ret)
-		return ret;
-	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
-	aci_hw_disable(adev);
-	ret = aci_hw_reset(adev);
-	/* Without a reset of its own a card must at least obey the disable. */
-	return ret == -EOPNOTSUPP ? aci_hw_disable(adev) : ret;
+	ret = aci_device_init_dma(adev);
+	return ret ?: aci_hw_quiesce(adev);
 }
 
 static int aci_device_init_rings(struct aci_device *adev)
@@ -320,6 +351,29 @@ static void aci_shutdown(struct pci_dev *pdev)
 	aci_reset_remove(pci_get_drvdata(pdev));
 }
 
+static int aci_suspend(struct device *dev)
+{
+	struct aci_device *adev = dev_get_drvdata(dev);
+	int ret = aci_reset_suspend(adev);
+
+	if (ret)
+		drm_warn(&adev->drm, "cannot suspend: a process uses the card\n");
+	else
+		aci_telemetry_stop(adev);
+	return ret;
+}
+
+static int aci_resume(struct device *dev)
+{
+	struct aci_device *adev = dev_get_drvdata(dev);
+	int ret = aci_reset_resume(adev);
+
+	aci_telemetry_resume(adev);
+	return ret;
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(aci_pm_ops, aci_suspend, aci_resume);
+
 static const struct pci_device_id aci_pci_ids[] = {
 	{ PCI_DEVICE_CLASS(ACI_PCI_CLASS, ACI_PCI_CLASS_MASK) },
 	{ }
@@ -333,6 +387,7 @@ static struct pci_driver aci_pci_driver = {
 	.remove = aci_remove,
 	.shutdown = aci_shutdown,
 	.dev_groups = aci_sysfs_groups,
+	.driver.pm = pm_sleep_ptr(&aci_pm_ops),
 };
 
 static int __init aci_init(void)

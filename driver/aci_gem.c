@@ -6,7 +6,9 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <drm/drm_gem.h>
+#include <drm/drm_prime.h>
 #include <drm/aci_accel.h>
 
 #include "aci_device.h"
@@ -33,17 +35,12 @@ void aci_gem_track(struct aci_device *adev, struct aci_bo *bo)
  */
 static void aci_gem_drop_dma(struct aci_bo *bo)
 {
-	struct drm_gem_object *obj = &bo->shmem.base;
 	struct sg_table *sgt = bo->shmem.sgt;
 
 	if (!sgt)
 		return;
 	bo->shmem.sgt = NULL;
-	if (obj->import_attach) {
-		dma_buf_unmap_attachment_unlocked(obj->import_attach, sgt, DMA_BIDIRECTIONAL);
-		return;
-	}
-	dma_unmap_sgtable(obj->dev->dev, sgt, DMA_BIDIRECTIONAL, 0);
+	dma_unmap_sgtable(bo->shmem.base.dev->dev, sgt, DMA_BIDIRECTIONAL, 0);
 	sg_free_table(sgt);
 	kfree(sgt);
 }
@@ -116,33 +113,21 @@ struct drm_gem_object *aci_gem_create_object(struct drm_device *drm, size_t size
 }
 
 /**
- * aci_gem_prime_import_sg_table() - make a BO of another driver's memory
+ * aci_gem_prime_import() - make a handle's BO of a dma-buf
  * @drm: device
- * @attach: attachment
- * @sgt: its mapping
+ * @dma_buf: a dma-buf that this device exported
  *
- * The mapping stays for the life of the BO: imports are pinned.
- *
- * Return: the GEM object or an error pointer.
+ * Return: the BO's GEM object; -EOPNOTSUPP for memory of another driver.
  */
-struct drm_gem_object *aci_gem_prime_import_sg_table(struct drm_device *drm,
-						     struct dma_buf_attachment *attach,
-						     struct sg_table *sgt)
+struct drm_gem_object *aci_gem_prime_import(struct drm_device *drm, struct dma_buf *dma_buf)
 {
-	struct drm_gem_object *obj;
-	struct scatterlist *sg;
-	int i;
+	/* Without gem_prime_import_sg_table the helper knows our own only. */
+	struct drm_gem_object *obj = drm_gem_prime_import(drm, dma_buf);
 
-	for_each_sgtable_dma_sg(sgt, sg, i) {
-		if (!IS_ALIGNED(sg_dma_address(sg) | sg_dma_len(sg), ACI_PAGE_SIZE)) {
-			drm_dbg(drm, "imported buffer is not made of pages\n");
-			return ERR_PTR(-EINVAL);
-		}
-	}
-	obj = drm_gem_shmem_prime_import_sg_table(drm, attach, sgt);
 	if (!IS_ERR(obj))
-		aci_gem_track(to_aci_device(drm), to_aci_bo(obj));
-	return obj;
+		return obj;
+	drm_dbg(drm, "dma-buf of another device: %s\n", dma_buf->exp_name);
+	return ERR_PTR(-EOPNOTSUPP);
 }
 
 /**
@@ -167,6 +152,9 @@ struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool writ
 	if (IS_ERR(shmem))
 		return ERR_CAST(shmem);
 	shmem->map_wc = write_combined;
+	if (adev->low_memory_only)
+		mapping_set_gfp_mask(shmem->base.filp->f_mapping,
+				     GFP_USER | __GFP_DMA32 | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	bo = to_aci_bo(&shmem->base);
 	aci_gem_track(adev, bo);
 	return bo;

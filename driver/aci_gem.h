@@ -56,9 +56,7 @@ struct aci_bo_iter {
 };
 
 struct drm_gem_object *aci_gem_create_object(struct drm_device *drm, size_t size);
-struct drm_gem_object *aci_gem_prime_import_sg_table(struct drm_device *drm,
-						     struct dma_buf_attachment *attach,
-						     struct sg_table *sgt);
+struct drm_gem_object *aci_gem_prime_import(struct drm_device *drm, struct dma_buf *dma_buf);
 struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool write_combined);
 struct aci_bo *aci_gem_create_card(struct aci_device *adev, u64 bytes, bool in_aperture);
 int aci_gem_prepare(struct aci_bo *bo);

@@ -54,8 +54,9 @@ static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
 	struct drm_gem_object *obj = vma->vm_private_data;
 	struct aci_device *adev = to_aci_device(obj->dev);
 	struct aci_bo *bo = to_aci_bo(obj);
+	vm_fault_t ret = VM_FAULT_NOPAGE;
 	struct aci_bo_iter iter;
-	vm_fault_t ret;
+	bool dead = true;
 	u64 offset;
 	int idx;
 
@@ -63,17 +64,19 @@ static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
 	offset = (u64)(vmf->pgoff - drm_vma_node_start(&obj->vma_node)) << PAGE_SHIFT;
 	if (offset >= obj->size)
 		return VM_FAULT_SIGBUS;
-	if (!drm_dev_enter(obj->dev, &idx))
-		return aci_gem_card_fault_dummy(vmf, bo);
-	if (aci_is_dead(adev)) {
-		ret = aci_gem_card_fault_dummy(vmf, bo);
-	} else {
-		aci_bo_iter_init(&iter, bo, offset);
-		ret = vmf_insert_pfn(vma, vmf->address,
-				     (adev->aperture_phys + iter.addr) >> PAGE_SHIFT);
+	if (drm_dev_enter(obj->dev, &idx)) {
+		/* What takes the mappings away holds it for writing: none is made behind it. */
+		down_read(&adev->reset_sem);
+		dead = aci_is_dead(adev);
+		if (!dead) {
+			aci_bo_iter_init(&iter, bo, offset);
+			ret = vmf_insert_pfn(vma, vmf->address,
+					     (adev->aperture_phys + iter.addr) >> PAGE_SHIFT);
+		}
+		up_read(&adev->reset_sem);
+		drm_dev_exit(idx);
 	}
-	drm_dev_exit(idx);
-	return ret;
+	return dead ? aci_gem_card_fault_dummy(vmf, bo) : ret;
 }
 
 static const struct vm_operations_struct aci_gem_card_vm_ops = {
@@ -140,7 +143,7 @@ struct aci_bo *aci_gem_create_card(struct aci_device *adev, u64 bytes, bool in_a
 
 /**
  * aci_gem_zap_card_maps() - take card memory out of all CPU mappings
- * @adev: device that is wedged
+ * @adev: device; the caller holds reset_sem for writing
  */
 void aci_gem_zap_card_maps(struct aci_device *adev)
 {

@@ -113,6 +113,22 @@ int aci_hw_reset(struct aci_device *adev)
 }
 
 /**
+ * aci_hw_quiesce() - disable a card in whatever state it is
+ * @adev: device
+ *
+ * Return: 0 with no DMA in flight, or a negative error.
+ */
+int aci_hw_quiesce(struct aci_device *adev)
+{
+	int ret;
+
+	aci_hw_disable(adev);
+	ret = aci_hw_reset(adev);
+	/* Without a reset of its own a card must at least obey the disable. */
+	return ret == -EOPNOTSUPP ? aci_hw_disable(adev) : ret;
+}
+
+/**
  * aci_hw_wait_heartbeat() - does the firmware live?
  * @adev: device
  *

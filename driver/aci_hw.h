@@ -14,6 +14,7 @@ struct aci_device;
 int aci_hw_enable(struct aci_device *adev);
 int aci_hw_disable(struct aci_device *adev);
 int aci_hw_reset(struct aci_device *adev);
+int aci_hw_quiesce(struct aci_device *adev);
 int aci_hw_wait_heartbeat(struct aci_device *adev);
 void aci_hw_stop_dma(struct aci_device *adev);
 

@@ -46,11 +46,18 @@ void aci_reset_request(struct aci_device *adev, const char *why)
  */
 void aci_reset_and_wait(struct aci_device *adev, u64 generation, const char *why)
 {
-	flush_work(&adev->reset_work);
-	if (READ_ONCE(adev->reset_generation) != generation)
-		return;
-	aci_reset_request(adev, why);
-	flush_work(&adev->reset_work);
+	bool over;
+
+	for (;;) {
+		flush_work(&adev->reset_work);
+		/* For removal and shutdown: they cancel the work and stop the card themselves. */
+		down_read(&adev->reset_sem);
+		over = adev->reset_generation != generation || !aci_is_ok(adev);
+		up_read(&adev->reset_sem);
+		if (over)
+			return;
+		aci_reset_request(adev, why);
+	}
 }
 
 static void aci_reset_set_running(struct aci_device *adev, bool running)
@@ -124,7 +131,8 @@ static u64 aci_reset_end_started(struct aci_queue *queue, bool replay)
 	aci_job_settle(queue);
 	spin_lock_irq(&queue->lock);
 	misbehaved = queue->misbehaved;
-	if (!replay || misbehaved || started - queue->completed > queue->told_tail - queue->completed)
+	if (!replay || misbehaved ||
+	    started - queue->completed > queue->told_tail - queue->completed)
 		started = queue->told_tail;
 	go_on = queue->told_tail;
 	list_for_each_entry(job, &queue->pending, node) {
@@ -192,11 +200,14 @@ static int aci_reset_rebuild_queue(struct aci_queue *queue, bool replay)
 	return ret;
 }
 
-static int aci_reset_rebuild(struct aci_device *adev)
+static bool aci_reset_has_cap(const struct aci_device *adev, u32 cap)
 {
-	u32 cap = adev->caps.reset_cap >> ACI_RESET_CAP_SHIFT(ACI_RESET_CARD);
-	bool memory_kept = cap & ACI_RESET_CAP_KEEPS_MEM;
-	bool replay = memory_kept && (cap & ACI_RESET_CAP_KEEPS_PROGRESS);
+	return (adev->caps.reset_cap >> ACI_RESET_CAP_SHIFT(ACI_RESET_CARD)) & cap;
+}
+
+static int aci_reset_rebuild(struct aci_device *adev, bool memory_kept)
+{
+	bool replay = memory_kept && aci_reset_has_cap(adev, ACI_RESET_CAP_KEEPS_PROGRESS);
 	struct aci_queue *queue;
 	struct aci_vm *vm;
 	int ret = 0;
@@ -246,6 +257,21 @@ static void aci_reset_wedge(struct aci_device *adev)
 	aci_reset_send_wedged(adev);
 }
 
+/* The card is disabled, or @error says why not: have it work again. */
+static void aci_reset_finish(struct aci_device *adev, int error, bool memory_kept)
+{
+	int ret = error;
+
+	ret = ret ?: aci_reset_start(adev);
+	ret = ret ?: aci_reset_rebuild(adev, memory_kept);
+	if (ret) {
+		drm_err(&adev->drm, "card reset failed (%d)\n", ret);
+		aci_reset_wedge(adev);
+	} else {
+		WRITE_ONCE(adev->state, ACI_STATE_OK);
+	}
+}
+
 /**
  * aci_reset_work() - reset the card and rebuild what lived on it
  * @work: aci_device.reset_work
@@ -253,6 +279,7 @@ static void aci_reset_wedge(struct aci_device *adev)
 void aci_reset_work(struct work_struct *work)
 {
 	struct aci_device *adev = container_of(work, struct aci_device, reset_work);
+	bool memory_kept = aci_reset_has_cap(adev, ACI_RESET_CAP_KEEPS_MEM);
 	int ret;
 
 	/* Whoever waits for the card holds reset_sem: let them go. */
@@ -265,18 +292,13 @@ void aci_reset_work(struct work_struct *work)
 		aci_reset_set_running(adev, false);
 		/* What has been requested since is about what this reset ends. */
 		cancel_work(&adev->reset_work);
+		if (!memory_kept)
+			aci_gem_zap_card_maps(adev);
 		ret = aci_hw_reset(adev);
 		/* Or the card would be reset again and again. */
 		if (!ret && aci_telemetry_take_heartbeat_lost(adev))
 			ret = aci_hw_wait_heartbeat(adev);
-		ret = ret ?: aci_reset_start(adev);
-		ret = ret ?: aci_reset_rebuild(adev);
-		if (ret) {
-			drm_err(&adev->drm, "card reset failed (%d)\n", ret);
-			aci_reset_wedge(adev);
-		} else {
-			WRITE_ONCE(adev->state, ACI_STATE_OK);
-		}
+		aci_reset_finish(adev, ret, memory_kept);
 	}
 	up_write(&adev->reset_sem);
 }
@@ -297,4 +319,48 @@ void aci_reset_remove(struct aci_device *adev)
 	aci_reset_set_running(adev, false);
 	aci_hw_stop_dma(adev);
 	up_write(&adev->reset_sem);
+}
+
+/**
+ * aci_reset_suspend() - stop the card before it loses power
+ * @adev: device; user space is frozen
+ *
+ * Return: 0 with no DMA in flight; -EBUSY while there are VMs, whose card memory
+ * would be lost.
+ */
+int aci_reset_suspend(struct aci_device *adev)
+{
+	int ret = 0;
+
+	flush_work(&adev->reset_work);
+	down_write(&adev->reset_sem);
+	mutex_lock(&adev->object_lock);
+	if (!list_empty(&adev->vms))
+		ret = -EBUSY;
+	mutex_unlock(&adev->object_lock);
+	if (!ret && aci_is_ok(adev)) {
+		WRITE_ONCE(adev->state, ACI_STATE_RESETTING);
+		aci_reset_set_running(adev, false);
+		aci_gem_zap_card_maps(adev);
+		aci_hw_stop_dma(adev);
+	}
+	up_write(&adev->reset_sem);
+	return ret;
+}
+
+/**
+ * aci_reset_resume() - have a suspended card work again
+ * @adev: device
+ *
+ * Return: 0; -EIO if the device is wedged.
+ */
+int aci_reset_resume(struct aci_device *adev)
+{
+	down_write(&adev->reset_sem);
+	if (!aci_is_dead(adev)) {
+		pci_set_master(adev->pdev);
+		aci_reset_finish(adev, aci_hw_quiesce(adev), false);
+	}
+	up_write(&adev->reset_sem);
+	return aci_is_ok(adev) ? 0 : -EIO;
 }

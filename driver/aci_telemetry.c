@@ -141,18 +141,26 @@ void aci_telemetry_kick(struct aci_device *adev)
 }
 
 /**
- * aci_telemetry_get_user() - a file was opened
+ * aci_telemetry_resume() - take samples again
  * @adev: device
  */
-void aci_telemetry_get_user(struct aci_device *adev)
+void aci_telemetry_resume(struct aci_device *adev)
 {
-	if (atomic_inc_return(&adev->telemetry.users) > 1)
-		return;
 	/* Nobody watched meanwhile: give the heartbeat its full time. */
 	spin_lock(&adev->telemetry.lock);
 	adev->telemetry.heartbeat_seen = 0;
 	spin_unlock(&adev->telemetry.lock);
 	aci_telemetry_kick(adev);
+}
+
+/**
+ * aci_telemetry_get_user() - a file was opened
+ * @adev: device
+ */
+void aci_telemetry_get_user(struct aci_device *adev)
+{
+	if (atomic_inc_return(&adev->telemetry.users) == 1)
+		aci_telemetry_resume(adev);
 }
 
 /**

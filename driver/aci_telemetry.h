@@ -55,6 +55,7 @@ struct aci_telemetry {
 void aci_telemetry_init(struct aci_device *adev);
 void aci_telemetry_start(struct aci_device *adev);
 void aci_telemetry_stop(struct aci_device *adev);
+void aci_telemetry_resume(struct aci_device *adev);
 void aci_telemetry_get_user(struct aci_device *adev);
 void aci_telemetry_put_user(struct aci_device *adev);
 void aci_telemetry_kick(struct aci_device *adev);
