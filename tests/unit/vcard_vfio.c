@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -483,6 +484,31 @@ static void test_irqs(void **state)
 	close(fds[1]);
 }
 
+/* What an engine writes to must be a counter that does not block it. */
+static void test_irq_descriptors(void **state)
+{
+	const uint32_t arm = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	struct client *client = *state;
+	int counter = eventfd(UINT32_MAX, 0), file = memfd_create("file", 0), pipes[2];
+
+	negotiate(client);
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(set_irqs(client, arm, VFIO_PCI_MSIX_IRQ_INDEX, 3, 1, &pipes[1], 1), EINVAL);
+	assert_int_equal(set_irqs(client, arm, VFIO_PCI_MSIX_IRQ_INDEX, 3, 1, &file, 1), EINVAL);
+	pci_raise_irq(&client->pci, 3);
+	assert_int_equal(lseek(file, 0, SEEK_END), 0);
+	/* At its limit it refuses: the interrupt is pending anyway. */
+	assert_int_equal(eventfd_write(counter, UINT64_MAX - 1 - UINT32_MAX), 0);
+	assert_int_equal(set_irqs(client, arm, VFIO_PCI_MSIX_IRQ_INDEX, 3, 1, &counter, 1), 0);
+	pci_raise_irq(&client->pci, 3);
+	assert_int_equal(fcntl(counter, F_SETFL, 0), 0);
+	pci_raise_irq(&client->pci, 3);
+	close(counter);
+	close(file);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 /* A message that wants no answer gets none, not even about an error. */
 static void test_no_reply(void **state)
 {
@@ -557,6 +583,31 @@ static void test_stop(void **state)
 	connect_client(client);
 }
 
+/* A peer that asks and does not read the answers: the card can be stopped nevertheless. */
+static void test_stop_while_sending(void **state)
+{
+	struct { struct header header; uint64_t offset; uint32_t region, count; } request = {
+		.header = { .command = REGION_READ, .size = 32 }, .region = CONFIG, .count = 4096,
+	};
+	struct client *client = *state;
+	int bytes = 0, before;
+
+	negotiate(client);
+	while (send(client->fd, &request, sizeof(request), MSG_DONTWAIT) > 0)
+		;
+	/* Its answers fill the socket, then nothing moves. */
+	do {
+		before = bytes;
+		rig_sleep_ms(50);
+		assert_int_equal(ioctl(client->fd, FIONREAD, &bytes), 0);
+	} while (!bytes || bytes != before);
+	eventfd_write(client->stop_fd, 1);
+	pthread_join(client->thread, NULL);
+	close(client->fd);
+	eventfd_read(client->stop_fd, &(eventfd_t){ 0 });
+	connect_client(client);
+}
+
 /* Random messages, with and without descriptors, on a fresh connection each time. */
 static void test_garbage(void **state)
 {
@@ -613,9 +664,11 @@ int main(void)
 		vfio_test(test_bars),
 		vfio_test(test_dma),
 		vfio_test(test_irqs),
+		vfio_test(test_irq_descriptors),
 		vfio_test(test_no_reply),
 		vfio_test(test_malformed),
 		vfio_test(test_stop),
+		vfio_test(test_stop_while_sending),
 		vfio_test(test_garbage),
 	};
 

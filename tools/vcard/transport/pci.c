@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 #include <linux/pci_regs.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -365,11 +366,16 @@ void pci_set_irq(struct pci_function *pci, unsigned int vector, int fd)
 void pci_raise_irq(struct pci_function *pci, unsigned int vector)
 {
 	const uint64_t one = 1;
+	struct pollfd counter = { .events = POLLOUT };
 
 	pthread_mutex_lock(&pci->irq_lock);
-	/* Only a counter at its limit can refuse, and then the interrupt is pending. */
-	if (pci->irq_fds[vector] >= 0 &&
-	    write(pci->irq_fds[vector], &one, sizeof(one)) < 0)
+	counter.fd = pci->irq_fds[vector];
+	/*
+	 * Only a counter at its limit can refuse, and then the interrupt is pending. Ask first: the
+	 * peer shares the flags of the descriptor and may have made it one that blocks.
+	 */
+	if (counter.fd >= 0 && poll(&counter, 1, 0) == 1 && counter.revents & POLLOUT &&
+	    write(counter.fd, &one, sizeof(one)) < 0)
 		(void)0;
 	pthread_mutex_unlock(&pci->irq_lock);
 }

@@ -142,10 +142,11 @@ struct session {
 
 enum wait_end { WAIT_READY, WAIT_STOPPED, WAIT_FAILED };
 
-static enum wait_end wait_readable(struct session *session)
+/* Until the connection has one of @events, or an error. */
+static enum wait_end wait_for(struct session *session, short events)
 {
 	struct pollfd fds[] = {
-		{ .fd = session->connection, .events = POLLIN },
+		{ .fd = session->connection, .events = events },
 		{ .fd = session->stop_fd, .events = POLLIN },
 	};
 
@@ -201,7 +202,7 @@ static int receive(struct session *session, void *to, size_t bytes, enum vfio_us
 		};
 		ssize_t got;
 
-		if (wait_readable(session) != WAIT_READY) {
+		if (wait_for(session, POLLIN) != WAIT_READY) {
 			*end = VFIO_USER_STOPPED;
 			return 0;
 		}
@@ -239,9 +240,14 @@ static bool send_all(struct session *session, struct iovec *parts, size_t count)
 		message.msg_controllen = sizeof(control.bytes);
 	}
 	while (message.msg_iovlen) {
-		ssize_t sent = sendmsg(session->connection, &message, MSG_NOSIGNAL);
+		ssize_t sent = sendmsg(session->connection, &message,
+				       MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent < 0 && errno == EINTR)
+			continue;
+		/* A peer that does not read must not keep us from stopping. */
+		if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) &&
+		    wait_for(session, POLLOUT) == WAIT_READY)
 			continue;
 		if (sent < 0)
 			return false;
@@ -462,22 +468,43 @@ static void disarm_all(struct session *session)
 		pci_set_irq(session->pci, i, -1);
 }
 
+static bool is_eventfd(int fd)
+{
+	static const char wanted[] = "anon_inode:[eventfd]";
+	char path[32], target[sizeof(wanted)];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	length = readlink(path, target, sizeof(target));
+	return length == (ssize_t)sizeof(wanted) - 1 && !memcmp(target, wanted, sizeof(wanted) - 1);
+}
+
+/*
+ * An engine that raises an interrupt must not block on its reader, nor write to whatever a peer
+ * makes it: only a counter will do.
+ */
+static bool can_raise(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && is_eventfd(fd) && !fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 /* Descriptors go to the vectors in order; a vector without one is disarmed. */
-static void arm_vectors(struct session *session, uint32_t start, uint32_t count)
+static int arm_vectors(struct session *session, uint32_t start, uint32_t count)
 {
 	unsigned int given = MIN(session->fd_count, count);
 
-	for (uint32_t i = 0; i < count; i++) {
-		int fd = i < given ? session->fds[i] : -1;
-
-		/* The card must not block on a peer that does not read. */
-		if (fd >= 0)
-			fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-		pci_set_irq(session->pci, start + i, fd);
+	for (uint32_t i = 0; i < given; i++) {
+		if (!can_raise(session->fds[i]))
+			return EINVAL;
 	}
+	for (uint32_t i = 0; i < count; i++)
+		pci_set_irq(session->pci, start + i, i < given ? session->fds[i] : -1);
 	/* The vectors own these now; close_fds() has the rest. */
 	session->fd_count -= given;
 	memmove(session->fds, session->fds + given, session->fd_count * sizeof(int));
+	return 0;
 }
 
 static int handle_set_irqs(struct session *session)
@@ -505,8 +532,7 @@ static int handle_set_irqs(struct session *session)
 	}
 	if (data != VFIO_IRQ_SET_DATA_EVENTFD)
 		return ENOTSUP;
-	arm_vectors(session, request->start, request->count);
-	return 0;
+	return arm_vectors(session, request->start, request->count);
 }
 
 static bool read_region(struct session *session, const struct region_access *access, void *data)
