@@ -70,6 +70,9 @@ install-links :=
 install-targets :=
 uninstall-targets :=
 
+# Programs name operations and statuses by the card interface's constants.
+install-files += $(foreach header,$(wildcard uapi/*/*.h),$(header):$(includedir)/$(header:uapi/%=%))
+
 -include lib/Makefile.inc tools/Makefile.inc $(wildcard tests/*/Makefile.inc)
 
 compile = $(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $1 -MMD -MP -c -o $@ $<
