@@ -6,6 +6,9 @@
  * invalidated under the VM's lock, so that a mapping which another thread sees
  * is also what the card sees. What was unmapped is freed only after that, or
  * after the reset that a failed invalidation leads to.
+ *
+ * An operation has its memory before it takes reset_sem: a card reset, for
+ * which fences wait, must not wait for memory.
  */
 
 #include <linux/uaccess.h>
@@ -164,6 +167,18 @@ static int aci_bind_check(const struct drm_aci_bind_op *op)
 	return op->flags & ~DRM_ACI_BIND_READONLY ? -EINVAL : 0;
 }
 
+/* Bar the reset from the tree of mappings. The caller ends it by up_read(). */
+static int aci_bind_begin_change(struct aci_bind *bind)
+{
+	struct aci_device *adev = bind->vm->adev;
+
+	down_read(&adev->reset_sem);
+	if (aci_is_ok(adev))
+		return 0;
+	up_read(&adev->reset_sem);
+	return -ENODEV;
+}
+
 static int aci_bind_map_bo(struct aci_bind *bind, const struct drm_aci_bind_op *op,
 			   struct drm_gem_object *obj)
 {
@@ -180,23 +195,18 @@ static int aci_bind_map_bo(struct aci_bind *bind, const struct drm_aci_bind_op *
 	if (check_add_overflow(op->offset, op->size, &end) || end > obj->size)
 		return -EINVAL;
 	ret = aci_gem_prepare(map.bo);
-	if (ret)
-		return ret;
-	ret = aci_bind_fill_spare(bind);
-	if (ret)
-		return ret;
-	ret = aci_pt_prepare_unmap(&bind->vm->pt, op->va, op->size);
-	if (ret)
-		return ret;
-	ret = aci_pt_prepare_map(&bind->vm->pt, &map);
+	ret = ret ?: aci_bind_fill_spare(bind);
+	ret = ret ?: aci_pt_prepare_unmap(&bind->vm->pt, op->va, op->size);
+	ret = ret ?: aci_pt_prepare_map(&bind->vm->pt, &map);
+	ret = ret ?: aci_bind_begin_change(bind);
 	if (ret)
 		return ret;
 	bind->readonly = map.readonly;
 	ret = aci_gpuvm_sm_map(&bind->vm->gpuvm, bind, op->va, op->size, obj, op->offset);
-	if (ret)
-		return ret;
-	aci_pt_map(&bind->vm->pt, &map, &bind->batch);
-	return 0;
+	if (!ret)
+		aci_pt_map(&bind->vm->pt, &map, &bind->batch);
+	up_read(&bind->vm->adev->reset_sem);
+	return ret;
 }
 
 static int aci_bind_map(struct aci_bind *bind, const struct drm_aci_bind_op *op)
@@ -216,16 +226,15 @@ static int aci_bind_unmap(struct aci_bind *bind, const struct drm_aci_bind_op *o
 	int ret;
 
 	ret = aci_bind_fill_spare(bind);
-	if (ret)
-		return ret;
-	ret = aci_pt_prepare_unmap(&bind->vm->pt, op->va, op->size);
+	ret = ret ?: aci_pt_prepare_unmap(&bind->vm->pt, op->va, op->size);
+	ret = ret ?: aci_bind_begin_change(bind);
 	if (ret)
 		return ret;
 	ret = drm_gpuvm_sm_unmap(&bind->vm->gpuvm, bind, op->va, op->size);
-	if (ret)
-		return ret;
-	aci_pt_unmap(&bind->vm->pt, op->va, op->size, &bind->batch);
-	return 0;
+	if (!ret)
+		aci_pt_unmap(&bind->vm->pt, op->va, op->size, &bind->batch);
+	up_read(&bind->vm->adev->reset_sem);
+	return ret;
 }
 
 static int aci_bind_exec(struct aci_bind *bind)
@@ -245,6 +254,20 @@ static int aci_bind_exec(struct aci_bind *bind)
 	return ret;
 }
 
+/* A reset after @generation does it, too: then the card knows nothing of what was unmapped. */
+static int aci_bind_invalidate(struct aci_bind *bind, u64 *generation)
+{
+	struct aci_device *adev = bind->vm->adev;
+	int ret = -ENODEV;
+
+	down_read(&adev->reset_sem);
+	*generation = adev->reset_generation;
+	if (aci_is_ok(adev))
+		ret = aci_inval_run(adev, bind->vm->card_id, &bind->batch);
+	up_read(&adev->reset_sem);
+	return ret;
+}
+
 /* Executes a group; when it returns, nothing of the old mappings is in use. */
 static int aci_bind_run_group(struct aci_bind *bind)
 {
@@ -255,18 +278,11 @@ static int aci_bind_run_group(struct aci_bind *bind)
 
 	memset(&bind->batch, 0, sizeof(bind->batch));
 	INIT_LIST_HEAD(&bind->unmapped);
-	down_read(&adev->reset_sem);
-	if (!aci_is_ok(adev)) {
-		up_read(&adev->reset_sem);
-		return -ENODEV;
-	}
-	generation = adev->reset_generation;
 	mutex_lock(&bind->vm->lock);
 	ret = aci_bind_exec(bind);
-	inval = aci_inval_run(adev, bind->vm->card_id, &bind->batch);
+	inval = aci_bind_invalidate(bind, &generation);
 	list_splice_init(&bind->vm->pt.garbage, &tables);
 	mutex_unlock(&bind->vm->lock);
-	up_read(&adev->reset_sem);
 
 	if (inval) {
 		aci_reset_and_wait(adev, generation, "invalidation did not complete");

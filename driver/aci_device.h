@@ -5,11 +5,11 @@
  * Lock order, outermost first:
  *
  *	mmap_lock
+ *	aci_vm.lock		VA tree and page tables of a VM
+ *	dma_resv		of a GEM object, by the helpers
  *	aci_device.reset_sem	read: whoever changes what lives on the card;
  *				write: card reset, wedging and removal
  *	aci_device.object_lock	lists of VMs and queues
- *	aci_vm.lock		VA tree and page tables of a VM
- *	dma_resv		of a GEM object, by the helpers
  *	aci_device.bo_lock	list of BOs and their DMA mappings
  *	aci_vram.lock, aci_inval.lock
  *	aci_fence_ctx.lock	dma_fence lock of one queue's fences
@@ -17,6 +17,8 @@
  *
  * A dma_fence is signalled under its aci_fence_ctx.lock, and under none of the
  * leaf locks. Fence callbacks of others run there; ours take a queue's leaf.
+ *
+ * A card reset takes reset_sem, and what is below it, while fences wait for it.
  *
  * Nothing waits for user space, copies from it or waits for a fence while it
  * holds one of these locks or is inside drm_dev_enter().

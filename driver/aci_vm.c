@@ -142,7 +142,7 @@ void aci_vm_teardown(struct aci_vm *vm)
 
 /**
  * aci_vm_rebuild() - tell a reset card about a VM
- * @vm: VM; the caller is the reset
+ * @vm: VM in aci_device.vms; the caller is the reset
  * @memory_kept: card memory survived
  *
  * Return: 0 or a negative error.
@@ -151,12 +151,10 @@ int aci_vm_rebuild(struct aci_vm *vm, bool memory_kept)
 {
 	struct drm_gpuva *gpuva;
 
-	mutex_lock(&vm->lock);
 	vm->reset_generation = vm->adev->reset_generation;
 	if (!memory_kept)
 		drm_gpuvm_for_each_va(gpuva, &vm->gpuvm)
 			vm->lost |= to_aci_bo(gpuva->gem.obj)->is_card;
-	mutex_unlock(&vm->lock);
 	return aci_vm_create_on_card(vm);
 }
 
@@ -181,10 +179,12 @@ void aci_vm_close_all(struct aci_file *afile)
 void aci_vm_query(struct aci_vm *vm, struct drm_aci_query_vm *out)
 {
 	mutex_lock(&vm->lock);
-	out->flags = vm->lost ? DRM_ACI_VM_LOST : 0;
 	out->mapped_bytes = vm->mapped_bytes;
-	out->reset_generation = vm->reset_generation;
 	mutex_unlock(&vm->lock);
+	down_read(&vm->adev->reset_sem);
+	out->flags = vm->lost ? DRM_ACI_VM_LOST : 0;
+	out->reset_generation = vm->reset_generation;
+	up_read(&vm->adev->reset_sem);
 }
 
 static struct aci_vm *aci_vm_alloc(struct aci_device *adev, u32 mode)

@@ -5,6 +5,9 @@
  * drm_gpuvm keeps the tree of mappings and the reference count. Each mapping
  * (struct aci_va) holds a reference to its BO; drm_gpuvm's own links from BOs
  * to mappings are not used. aci_vm.lock protects the tree and the page tables.
+ *
+ * While the card knows the VM, the tree is changed under aci_device.reset_sem
+ * for reading as well, so that a card reset may look at it without the lock.
  */
 #ifndef ACI_VM_H
 #define ACI_VM_H
@@ -44,20 +47,20 @@ struct aci_vm {
 	u32 mode;
 	/** @card_id: the card's VM id */
 	u16 card_id;
-	/** @lock: protects all below, and the tree */
+	/** @lock: protects all down to @pt, and the tree */
 	struct mutex lock;
 	/** @dead: the card does not know the VM any more */
 	bool dead;
-	/** @lost: card memory of its BOs was lost in a reset */
-	bool lost;
 	/** @queue_count: queues that use the VM */
 	unsigned int queue_count;
 	/** @mapped_bytes: sum of all mappings */
 	u64 mapped_bytes;
-	/** @reset_generation: when made or last rebuilt */
-	u64 reset_generation;
 	/** @pt: page tables */
 	struct aci_pt_tree pt;
+	/** @lost: card memory of its BOs was lost in a reset; under aci_device.reset_sem */
+	bool lost;
+	/** @reset_generation: when made or last rebuilt; under aci_device.reset_sem */
+	u64 reset_generation;
 };
 
 static inline struct aci_vm *to_aci_vm(struct drm_gpuvm *gpuvm)
