@@ -38,6 +38,8 @@ static int argument_check(const struct program_slot *slot, uint32_t index,
 {
 	uint64_t bytes = le64toh(arg->bytes);
 
+	if (slot->scalar && argument->buffer)
+		return error_set(-EINVAL, "argument %u must be a scalar", index);
 	if (!slot->bytes)
 		return 0;
 	if (!bytes)

@@ -77,32 +77,90 @@ static int program_reserve(struct accel_program *program, uint32_t tensors)
 	return ret;
 }
 
-static int program_use_slot(struct accel_program *program, const struct accel_view *view,
-			    bool written)
+static struct program_slot *program_get_slot(struct accel_program *program, uint32_t index)
+{
+	struct program_slot *slots;
+
+	if (index >= program->slot_count) {
+		slots = reallocarray(program->slots, index + 1, sizeof(*slots));
+		if (!slots) {
+			error_set(-ENOMEM, "out of memory");
+			return NULL;
+		}
+		memset(slots + program->slot_count, 0,
+		       (index + 1 - program->slot_count) * sizeof(*slots));
+		program->slots = slots;
+		program->slot_count = index + 1;
+	}
+	return &program->slots[index];
+}
+
+static int program_use_slots(struct accel_program *program, const struct accel_view *view,
+			     bool written)
 {
 	uint32_t size = accel_type_bytes(view->type);
-	struct program_slot *slots, *slot;
-	uint64_t end;
+	uint64_t end, scalars[VIEW_SCALARS_MAX];
+	uint32_t count = view_scalars(view, scalars);
+	struct program_slot *slot;
 	int ret = view_extent(view, &end);
 
 	if (ret)
 		return ret;
-	if (view->slot >= program->slot_count) {
-		slots = reallocarray(program->slots, view->slot + 1, sizeof(*slots));
-		if (!slots)
-			return error_set(-ENOMEM, "out of memory");
-		memset(slots + program->slot_count, 0,
-		       (view->slot + 1 - program->slot_count) * sizeof(*slots));
-		program->slots = slots;
-		program->slot_count = view->slot + 1;
-	}
-	slot = &program->slots[view->slot];
+	slot = program_get_slot(program, view->slot);
+	if (!slot)
+		return -ENOMEM;
 	if (slot->bytes < end)
 		slot->bytes = end;
 	if (slot->align < size)
 		slot->align = size;
 	slot->written |= written;
+	for (uint32_t i = 0; i < count; i++) {
+		slot = program_get_slot(program, (uint32_t)scalars[i]);
+		if (!slot)
+			return -ENOMEM;
+		slot->scalar = true;
+	}
 	return 0;
+}
+
+static int error_slot(uint64_t slot)
+{
+	return error_set(-EINVAL, "argument slot %llu cannot be a buffer and a scalar",
+			 (unsigned long long)slot);
+}
+
+/* One view against those of the same operation and what the program uses already. */
+static int check_slot_kinds(const struct accel_program *program, const struct accel_view *view,
+			    const struct accel_view *const *all, uint32_t all_count)
+{
+	uint64_t scalars[VIEW_SCALARS_MAX];
+	uint32_t count = view_scalars(view, scalars);
+
+	if (view->slot < program->slot_count && program->slots[view->slot].scalar)
+		return error_slot(view->slot);
+	for (uint32_t i = 0; i < count; i++) {
+		if (scalars[i] < program->slot_count && program->slots[scalars[i]].bytes)
+			return error_slot(scalars[i]);
+		for (uint32_t n = 0; n < all_count; n++)
+			if (all[n]->slot == scalars[i])
+				return error_slot(scalars[i]);
+	}
+	return 0;
+}
+
+/* Before any slot is marked: an operation that is refused leaves the program as it was. */
+static int program_check_slots(const struct accel_program *program, const struct program_op *op)
+{
+	const struct accel_view *all[PROGRAM_INPUTS + 1] = { op->out };
+	uint32_t count = 1;
+	int ret = 0;
+
+	for (int i = 0; i < PROGRAM_INPUTS; i++)
+		if (op->in[i])
+			all[count++] = op->in[i];
+	for (uint32_t i = 0; i < count && !ret; i++)
+		ret = check_slot_kinds(program, all[i], all, count);
+	return ret;
 }
 
 static __le16 program_add_tensor(struct accel_program *program, const struct accel_view *view)
@@ -113,7 +171,10 @@ static __le16 program_add_tensor(struct accel_program *program, const struct acc
 		.type = (uint8_t)view->type,
 		.rank = (uint8_t)view->rank,
 		.slot = htole16((uint16_t)view->slot),
-		.offset_slot = htole16(ACI_TCS_NONE),
+		.shape_from_arg = view->shape_from_argument,
+		.stride_from_arg = view->stride_from_argument,
+		.offset_slot = htole16(view->offset_from_argument ? (uint16_t)view->offset_slot :
+								    ACI_TCS_NONE),
 		.offset = htole64(view->offset),
 	};
 	for (uint32_t i = 0; i < view->rank; i++) {
@@ -199,11 +260,13 @@ static int program_add(struct accel_program *program, struct program_op *op)
 		return error_set(-EINVAL, "program and views must not be NULL");
 	ret = program_check_op(program->device, op);
 	if (!ret)
+		ret = program_check_slots(program, op);
+	if (!ret)
 		ret = program_reserve(program, PROGRAM_INPUTS + 1);
 	for (int i = 0; i < PROGRAM_INPUTS && !ret; i++)
-		ret = op->in[i] ? program_use_slot(program, op->in[i], false) : 0;
+		ret = op->in[i] ? program_use_slots(program, op->in[i], false) : 0;
 	if (!ret)
-		ret = program_use_slot(program, op->out, true);
+		ret = program_use_slots(program, op->out, true);
 	if (ret)
 		return ret;
 	program_encode(program, op);

@@ -13,12 +13,14 @@
 
 #define PROGRAM_SLOTS_MAX	4096u
 #define PROGRAM_INPUTS		3
+#define VIEW_SCALARS_MAX	(2 * ACCEL_RANK_MAX + 1)
 
 /** struct program_slot - what the operations need of an argument */
 struct program_slot {
-	uint64_t bytes;		/* least size; 0: not used */
+	uint64_t bytes;		/* least size of a buffer; 0: not used as one */
 	uint32_t align;
 	bool written;
+	bool scalar;		/* used as a scalar, then never as a buffer */
 };
 
 struct accel_program {
@@ -52,8 +54,14 @@ struct program_op {
 
 /** program_check_op() - would the card take it? -EINVAL or -ENOTSUP */
 int program_check_op(const struct accel_device *device, struct program_op *op);
-/** view_extent() - [0, *end) in bytes of its argument holds the view. -EINVAL */
+/**
+ * view_extent() - [0, *end) in bytes of its argument holds the view. -EINVAL
+ *
+ * What comes from arguments counts as little as it can: *end is then the least one.
+ */
 int view_extent(const struct accel_view *view, uint64_t *end);
+/** view_scalars() - slots of the scalars that the view takes, unchecked. Return: how many */
+uint32_t view_scalars(const struct accel_view *view, uint64_t slots[VIEW_SCALARS_MAX]);
 /** window_outputs() - size of an output dimension; 0: the window does not fit */
 uint64_t window_outputs(uint64_t in, uint64_t kernel, uint32_t stride, uint32_t dilation,
 			uint32_t pad_begin, uint32_t pad_end);

@@ -2,7 +2,6 @@
 /* What an operation must look like: types that the card lists, shapes that fit each other. */
 #include <endian.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "error.h"
 #include "program.h"
@@ -156,7 +155,54 @@ int accel_view_init(struct accel_view *view, enum accel_type type, uint32_t slot
 	return view_extent(view, &end);
 }
 
-/* Where its first and last byte are, in 128 bits: shape below 2^40, stride below 2^63. */
+uint32_t view_scalars(const struct accel_view *view, uint64_t slots[VIEW_SCALARS_MAX])
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < ACCEL_RANK_MAX; i++) {
+		if (view->shape_from_argument >> i & 1)
+			slots[count++] = view->shape[i];
+		if (view->stride_from_argument >> i & 1)
+			slots[count++] = (uint64_t)view->stride[i];
+	}
+	if (view->offset_from_argument)
+		slots[count++] = view->offset_slot;
+	return count;
+}
+
+static int check_scalars(const struct accel_view *view)
+{
+	uint64_t slots[VIEW_SCALARS_MAX];
+	uint32_t count = view_scalars(view, slots);
+
+	if ((view->shape_from_argument | view->stride_from_argument) >> view->rank)
+		return error_set(-EINVAL,
+				 "a size or stride from an argument, but rank %u has no such dimension",
+				 view->rank);
+	for (uint32_t i = 0; i < count; i++)
+		if (slots[i] >= PROGRAM_SLOTS_MAX)
+			return error_set(-EINVAL, "scalar argument slot %llu is above %u",
+					 (unsigned long long)slots[i], PROGRAM_SLOTS_MAX - 1);
+	return 0;
+}
+
+/* Size of dimension @i; 0: it comes from an argument. No known size is 0. */
+static uint64_t known_dim(const struct accel_view *view, uint32_t i)
+{
+	return view->shape_from_argument >> i & 1 ? 0 : view->shape[i];
+}
+
+/* Two sizes as known_dim() gives them: could they be the same? */
+static bool may_equal(uint64_t a, uint64_t b)
+{
+	return !a || !b || a == b;
+}
+
+/*
+ * Where its first and last byte are, in 128 bits: shape below 2^40, stride below 2^63. An unknown
+ * size is 1 or more and the addition to the offset is never negative, so that leaving them out
+ * refuses no view that the card would take. The addition may make up for a reach to the front.
+ */
 int view_extent(const struct accel_view *view, uint64_t *end)
 {
 	uint32_t size = accel_type_bytes(view->type);
@@ -174,20 +220,26 @@ int view_extent(const struct accel_view *view, uint64_t *end)
 		return error_set(-EINVAL,
 				 "a view's offset must be a multiple of its element's %u bytes",
 				 size);
+	if (check_scalars(view))
+		return -EINVAL;
 	for (uint32_t i = 0; i < view->rank; i++) {
 		__int128 reach;
 
+		if (view->shape_from_argument >> i & 1)
+			continue;
 		if (!view->shape[i] || view->shape[i] > ELEMENTS_MAX / elements)
 			return error_set(-EINVAL, "dimension %u of %llu elements is out of range",
 					 i, (unsigned long long)view->shape[i]);
 		elements *= view->shape[i];
+		if (view->stride_from_argument >> i & 1)
+			continue;
 		reach = (__int128)view->stride[i] * (int64_t)(view->shape[i] - 1) * size;
 		if (reach < 0)
 			low += reach;
 		else
 			high += reach;
 	}
-	if (low < 0 || high > (__int128)1 << 47)
+	if ((low < 0 && !view->offset_from_argument) || high > (__int128)1 << 47)
 		return error_set(-EINVAL, "a view reaches outside its argument: from byte %lld on",
 				 (long long)low);
 	*end = (uint64_t)high;
@@ -203,9 +255,15 @@ static void shape_text(const struct accel_view *view, char *text, size_t bytes)
 		snprintf(text, bytes, "none");
 		return;
 	}
-	for (uint32_t i = 0; i < view->rank && used < bytes; i++)
-		used += (size_t)snprintf(text + used, bytes - used, "%s%llu", i ? "x" : "",
-					 (unsigned long long)view->shape[i]);
+	for (uint32_t i = 0; i < view->rank && used < bytes; i++) {
+		uint64_t size = known_dim(view, i);
+
+		if (size)
+			used += (size_t)snprintf(text + used, bytes - used, "%s%llu", i ? "x" : "",
+						 (unsigned long long)size);
+		else
+			used += (size_t)snprintf(text + used, bytes - used, "%s?", i ? "x" : "");
+	}
 	if (!view->rank)
 		snprintf(text, bytes, "scalar");
 }
@@ -221,6 +279,16 @@ static int error_shapes(const struct program_op *op)
 			 op->in[1] ? ", " : "", op->in[1] ? b : "", out);
 }
 
+static int error_bias(const struct program_op *op, const char *expected)
+{
+	char bias[96], out[96];
+
+	shape_text(op->in[2], bias, sizeof(bias));
+	shape_text(op->out, out, sizeof(out));
+	return error_set(-EINVAL, "%s: a bias of %s, not %s of the output's %s",
+			 tcs_op_name(op->opcode), bias, expected, out);
+}
+
 static uint64_t magnitude(int64_t stride)
 {
 	return stride < 0 ? -(uint64_t)stride : (uint64_t)stride;
@@ -228,10 +296,11 @@ static uint64_t magnitude(int64_t stride)
 
 /*
  * An output that writes an element twice has no defined result: in order of stride, no dimension
- * may overlap.
+ * may overlap. Those with a size or stride from an argument are left out.
  */
 static bool elements_are_distinct(const struct accel_view *view)
 {
+	uint8_t unknown = view->shape_from_argument | view->stride_from_argument;
 	uint64_t reach = 1, done = 0;
 
 	for (uint32_t round = 0; round < view->rank; round++) {
@@ -239,7 +308,8 @@ static bool elements_are_distinct(const struct accel_view *view)
 		uint32_t next = 0;
 
 		for (uint32_t i = 0; i < view->rank; i++) {
-			uint64_t step = view->shape[i] == 1 ? 0 : magnitude(view->stride[i]);
+			bool skip = unknown >> i & 1 || view->shape[i] == 1;
+			uint64_t step = skip ? 0 : magnitude(view->stride[i]);
 
 			if (!(done >> i & 1) && step < least) {
 				least = step;
@@ -247,7 +317,7 @@ static bool elements_are_distinct(const struct accel_view *view)
 			}
 		}
 		done |= 1u << next;
-		if (view->shape[next] == 1)
+		if (unknown >> next & 1 || view->shape[next] == 1)
 			continue;
 		if (least < reach)
 			return false;
@@ -260,7 +330,12 @@ static bool elements_are_distinct(const struct accel_view *view)
 
 static bool shapes_equal(const struct accel_view *a, const struct accel_view *b)
 {
-	return a->rank == b->rank && !memcmp(a->shape, b->shape, a->rank * sizeof(a->shape[0]));
+	if (a->rank != b->rank)
+		return false;
+	for (uint32_t i = 0; i < a->rank; i++)
+		if (!may_equal(known_dim(a, i), known_dim(b, i)))
+			return false;
+	return true;
 }
 
 /* Dimension @i of @rank, counted from the last one of @view: 1 where it has none. */
@@ -268,7 +343,7 @@ static uint64_t aligned_dim(const struct accel_view *view, uint32_t rank, uint32
 {
 	uint32_t own = view->rank - skip;
 
-	return i + own < rank ? 1 : view->shape[i + own - rank];
+	return i + own < rank ? 1 : known_dim(view, i + own - rank);
 }
 
 /* All but the last @skip dimensions of out are the broadcast of those of a and b. */
@@ -281,19 +356,24 @@ static bool broadcast_fits(const struct accel_view *a, const struct accel_view *
 		return false;
 	for (uint32_t i = 0; i < rank; i++) {
 		uint64_t x = aligned_dim(a, rank, skip, i), y = aligned_dim(b, rank, skip, i);
+		uint64_t most = x > y ? x : y;
 
-		if ((x != y && x != 1 && y != 1) || out->shape[i] != (x > y ? x : y))
+		if (x && y && x != y && x != 1 && y != 1)
+			return false;
+		/* An unknown size and 1 make an unknown one; with another, either 1 or the same. */
+		if (((x && y) || most > 1) && !may_equal(known_dim(out, i), most))
 			return false;
 	}
 	return true;
 }
 
+/* 0: unknown. */
 static uint64_t view_elements(const struct accel_view *view)
 {
 	uint64_t elements = 1;
 
 	for (uint32_t i = 0; i < view->rank; i++)
-		elements *= view->shape[i];
+		elements *= known_dim(view, i);
 	return elements;
 }
 
@@ -304,17 +384,20 @@ static int check_matmul(struct program_op *op)
 
 	if (a->rank < 2 || b->rank < 2 || out->rank < 2)
 		return error_shapes(op);
-	m = a->shape[a->rank - 2];
-	k = a->shape[a->rank - 1];
-	n = b->shape[b->rank - 1];
-	if (b->shape[b->rank - 2] != k || out->shape[out->rank - 2] != m ||
-	    out->shape[out->rank - 1] != n || !broadcast_fits(a, b, out, 2))
+	m = known_dim(a, a->rank - 2);
+	k = known_dim(a, a->rank - 1);
+	n = known_dim(b, b->rank - 1);
+	if (!may_equal(known_dim(b, b->rank - 2), k) ||
+	    !may_equal(known_dim(out, out->rank - 2), m) ||
+	    !may_equal(known_dim(out, out->rank - 1), n) || !broadcast_fits(a, b, out, 2))
 		return error_shapes(op);
-	if (bias && !(bias->rank == 1 && bias->shape[0] == n) &&
-	    !(bias->rank == 2 && bias->shape[0] == m && bias->shape[1] == n))
-		return error_set(-EINVAL, "matmul: the bias must have shape %llu or %llux%llu",
-				 (unsigned long long)n, (unsigned long long)m,
-				 (unsigned long long)n);
+	/* Of two views of one dimension, either may have its size. */
+	m = m ? m : known_dim(out, out->rank - 2);
+	n = n ? n : known_dim(out, out->rank - 1);
+	if (bias && !(bias->rank == 1 && may_equal(known_dim(bias, 0), n)) &&
+	    !(bias->rank == 2 && may_equal(known_dim(bias, 0), m) &&
+	      may_equal(known_dim(bias, 1), n)))
+		return error_bias(op, "N or MxN");
 	if (__builtin_mul_overflow(view_elements(out), k, &op->macs))
 		return error_shapes(op);
 	return 0;
@@ -347,15 +430,22 @@ int window_check(const struct accel_window *window, uint32_t opcode)
 	return 0;
 }
 
+/* Dimension @i of the window; @kernel is 0 where its size comes from an argument. */
+static bool window_dim_fits(const struct program_op *op, uint32_t i, uint64_t kernel)
+{
+	uint64_t in = known_dim(op->in[0], 2 + i), out = known_dim(op->out, 2 + i), outputs;
+	const struct accel_window *w = op->window;
+
+	if (!in || !kernel)
+		return true;
+	outputs = window_outputs(in, kernel, w->stride[i], w->dilation[i], w->pad_begin[i],
+				 w->pad_end[i]);
+	return outputs && may_equal(out, outputs);
+}
+
 static bool window_fits(const struct program_op *op, uint64_t rows, uint64_t columns)
 {
-	const struct accel_window *w = op->window;
-	const struct accel_view *in = op->in[0], *out = op->out;
-
-	return out->shape[2] == window_outputs(in->shape[2], rows, w->stride[0], w->dilation[0],
-					       w->pad_begin[0], w->pad_end[0]) &&
-	       out->shape[3] == window_outputs(in->shape[3], columns, w->stride[1], w->dilation[1],
-					       w->pad_begin[1], w->pad_end[1]);
+	return window_dim_fits(op, 0, rows) && window_dim_fits(op, 1, columns);
 }
 
 static int check_conv(struct program_op *op)
@@ -363,22 +453,25 @@ static int check_conv(struct program_op *op)
 	const struct accel_view *in = op->in[0], *weights = op->in[1], *bias = op->in[2],
 				*out = op->out;
 	int ret = window_check(op->window, op->opcode);
-	uint64_t groups, per_output;
+	uint64_t groups, filters, channels, per_output;
 
 	if (ret)
 		return ret;
 	groups = op->window->groups;
-	if (in->rank != 4 || weights->rank != 4 || out->rank != 4 ||
-	    in->shape[0] != out->shape[0] || weights->shape[0] != out->shape[1] ||
-	    weights->shape[0] % groups || in->shape[1] % groups ||
-	    in->shape[1] / groups != weights->shape[1] ||
-	    !window_fits(op, weights->shape[2], weights->shape[3]))
+	if (in->rank != 4 || weights->rank != 4 || out->rank != 4)
 		return error_shapes(op);
-	if (bias && (bias->rank != 1 || bias->shape[0] != weights->shape[0]))
-		return error_set(-EINVAL,
-				 "conv: the bias must have one element for each of %llu filters",
-				 (unsigned long long)weights->shape[0]);
-	per_output = view_elements(weights) / weights->shape[0];
+	filters = known_dim(weights, 0);
+	channels = known_dim(in, 1);
+	if (!may_equal(known_dim(in, 0), known_dim(out, 0)) ||
+	    !may_equal(filters, known_dim(out, 1)) ||
+	    filters % groups || channels % groups ||
+	    !may_equal(channels / groups, known_dim(weights, 1)) ||
+	    !window_fits(op, known_dim(weights, 2), known_dim(weights, 3)))
+		return error_shapes(op);
+	filters = filters ? filters : known_dim(out, 1);
+	if (bias && (bias->rank != 1 || !may_equal(known_dim(bias, 0), filters)))
+		return error_bias(op, "C");
+	per_output = known_dim(weights, 1) * known_dim(weights, 2) * known_dim(weights, 3);
 	if (__builtin_mul_overflow(view_elements(out), per_output, &op->macs))
 		return error_shapes(op);
 	return 0;
@@ -391,8 +484,8 @@ static int check_pool(const struct program_op *op)
 
 	if (ret)
 		return ret;
-	if (in->rank != 4 || out->rank != 4 || in->shape[0] != out->shape[0] ||
-	    in->shape[1] != out->shape[1] ||
+	if (in->rank != 4 || out->rank != 4 || !may_equal(known_dim(in, 0), known_dim(out, 0)) ||
+	    !may_equal(known_dim(in, 1), known_dim(out, 1)) ||
 	    !window_fits(op, op->window->kernel[0], op->window->kernel[1]))
 		return error_shapes(op);
 	return 0;
@@ -422,6 +515,14 @@ static int check_shapes(struct program_op *op)
 	}
 }
 
+static bool sizes_are_known(const struct program_op *op)
+{
+	for (int i = 0; i < PROGRAM_INPUTS; i++)
+		if (op->in[i] && op->in[i]->shape_from_argument)
+			return false;
+	return !op->out->shape_from_argument;
+}
+
 int program_check_op(const struct accel_device *device, struct program_op *op)
 {
 	uint64_t end;
@@ -436,6 +537,8 @@ int program_check_op(const struct accel_device *device, struct program_op *op)
 		ret = check_types(device, op);
 	if (!ret)
 		ret = check_shapes(op);
+	if (!sizes_are_known(op))
+		op->macs = 0;
 	if (!ret && !elements_are_distinct(op->out))
 		ret = error_set(-EINVAL, "%s: the output view names an element twice",
 				tcs_op_name(op->opcode));

@@ -203,6 +203,9 @@ int main(void)
 		test(test_exec_blob),
 		test(test_program_stats),
 		test(test_program_limits),
+		test(test_program_from_arguments),
+		test(test_program_wrong_scalars),
+		test(test_scalar_errors),
 
 		test(test_graph_unary),
 		test(test_graph_binary),

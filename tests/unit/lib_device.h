@@ -79,7 +79,8 @@ test_function test_copy, test_copy_strided, test_fill, test_timestamp, test_comm
 /* lib_device_program.c */
 test_function test_supports, test_view_errors, test_program_unary, test_program_overlapping_output,
 	test_program_errors, test_exec_errors, test_exec_blob, test_program_stats,
-	test_program_limits;
+	test_program_limits, test_program_from_arguments, test_program_wrong_scalars,
+	test_scalar_errors;
 /* lib_device_graph.c */
 test_function test_graph_unary, test_graph_binary, test_graph_matmul, test_graph_matmul_bias,
 	test_graph_conv, test_graph_pool, test_graph_softmax, test_graph_convert, test_graph_views,

@@ -354,3 +354,249 @@ void test_program_limits(void **state)
 	assert_ret(-EINVAL, accel_program_copy(program, &view, &view));
 	accel_program_destroy(program);
 }
+
+/* --- Sizes, strides and offsets from arguments ---------------------------------------- */
+
+#define INNER		5
+#define COLUMNS		7
+#define ROWS_MAX	40
+#define ROOM		1024	/* floats per buffer */
+
+enum { SLOT_A, SLOT_B, SLOT_OUT, SLOT_ROWS, SLOT_A_OFFSET, SLOT_A_STRIDE, SLOT_OUT_OFFSET, SLOTS };
+
+/** struct part - what one run works on; offsets and stride in elements */
+struct part {
+	uint64_t rows, a_offset, out_offset;
+	int64_t a_stride;
+};
+
+struct matrices {
+	struct accel_argument arguments[SLOTS];
+	struct accel_program *program;
+	float a[ROOM], b[INNER * COLUMNS], out[ROOM];
+};
+
+/* out[rows][COLUMNS] = relu(a[rows][INNER] * b); out += b's first row; rows and places are open */
+static struct accel_program *record_matmul(struct fixture *fixture)
+{
+	struct accel_view a = dense(ACCEL_F32, SLOT_A, 2, 1, INNER);
+	struct accel_view b = dense(ACCEL_F32, SLOT_B, 2, INNER, COLUMNS);
+	struct accel_view row = dense(ACCEL_F32, SLOT_B, 1, COLUMNS, 0);
+	struct accel_view out = dense(ACCEL_F32, SLOT_OUT, 2, 1, COLUMNS);
+	struct accel_program *program = make_program(fixture);
+	uint64_t operations, macs;
+
+	a.shape[0] = out.shape[0] = SLOT_ROWS;
+	a.shape_from_argument = out.shape_from_argument = 1;
+	a.stride[0] = SLOT_A_STRIDE;
+	a.stride_from_argument = 1;
+	a.offset_from_argument = out.offset_from_argument = true;
+	a.offset_slot = SLOT_A_OFFSET;
+	out.offset = 2 * sizeof(float);
+	out.offset_slot = SLOT_OUT_OFFSET;
+	must(accel_program_matmul(program, ACI_TCS_UNARY_RELU, &a, &b, NULL, &out));
+	must(accel_program_binary(program, ACI_TCS_BINARY_ADD, &out, &row, &out));
+	must(accel_program_get_stats(program, &operations, &macs));
+	assert_int_equal(operations, 2);
+	assert_int_equal(macs, 0);
+	must(accel_program_load(program, fixture->context, fixture->stream));
+	return program;
+}
+
+/* Small whole numbers: each result is exact. */
+static void make_matrices(struct fixture *fixture, struct matrices *m)
+{
+	struct accel_buffer *buffer;
+
+	m->program = record_matmul(fixture);
+	for (int i = 0; i < ROOM; i++)
+		m->a[i] = (float)(random_u32() % 17) - 8;
+	for (int i = 0; i < INNER * COLUMNS; i++)
+		m->b[i] = (float)(random_u32() % 17) - 8;
+	for (int i = SLOT_A; i <= SLOT_OUT; i++) {
+		buffer = make_buffer(fixture, sizeof(m->a), card_or_host(fixture), 0);
+		m->arguments[i] = (struct accel_argument) { .buffer = buffer };
+	}
+	must(accel_stream_upload(fixture->stream, m->arguments[SLOT_A].buffer, 0, m->a,
+				 sizeof(m->a)));
+	must(accel_stream_upload(fixture->stream, m->arguments[SLOT_B].buffer, 0, m->b,
+				 sizeof(m->b)));
+	must(accel_stream_synchronize(fixture->stream, PATIENCE));
+}
+
+static void destroy_matrices(struct matrices *m)
+{
+	accel_program_destroy(m->program);
+	for (int i = SLOT_A; i <= SLOT_OUT; i++)
+		accel_buffer_destroy(m->arguments[i].buffer);
+}
+
+static void set_part(struct matrices *m, const struct part *part)
+{
+	m->arguments[SLOT_ROWS].scalar = part->rows;
+	m->arguments[SLOT_A_OFFSET].scalar = part->a_offset * sizeof(float);
+	m->arguments[SLOT_A_STRIDE].scalar = (uint64_t)part->a_stride;
+	m->arguments[SLOT_OUT_OFFSET].scalar = part->out_offset * sizeof(float);
+}
+
+static void compute_part(struct matrices *m, const struct part *part)
+{
+	for (uint64_t row = 0; row < part->rows; row++) {
+		const float *a = m->a + (int64_t)part->a_offset + (int64_t)row * part->a_stride;
+		float *out = m->out + 2 + part->out_offset + row * COLUMNS;
+
+		for (int column = 0; column < COLUMNS; column++) {
+			float sum = 0;
+
+			for (int k = 0; k < INNER; k++)
+				sum += a[k] * m->b[k * COLUMNS + column];
+			out[column] = (sum > 0 ? sum : 0) + m->b[column];
+		}
+	}
+}
+
+/* One recording, three lengths and places; around the results nothing changes. */
+void test_program_from_arguments(void **state)
+{
+	static const struct part parts[] = {
+		{ .rows = 1, .a_offset = 3, .out_offset = 0, .a_stride = INNER },
+		{ .rows = ROWS_MAX, .a_offset = 17, .out_offset = 20, .a_stride = INNER + 3 },
+		/* from the last row to the first */
+		{ .rows = 9, .a_offset = 90, .out_offset = 400, .a_stride = -INNER },
+	};
+	struct fixture *fixture = *state;
+	static struct matrices m;
+	float back[ROOM];
+
+	require_compute(fixture);
+	m = (struct matrices) { 0 };
+	make_matrices(fixture, &m);
+	for (int i = 0; i < ROOM; i++)
+		m.out[i] = -1000;
+	must(accel_stream_upload(fixture->stream, m.arguments[SLOT_OUT].buffer, 0, m.out,
+				 sizeof(m.out)));
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		set_part(&m, &parts[i]);
+		must(accel_stream_exec(fixture->stream, m.program, m.arguments, SLOTS));
+		compute_part(&m, &parts[i]);
+		must(accel_stream_download(fixture->stream, back, m.arguments[SLOT_OUT].buffer, 0,
+					   sizeof(back)));
+		must(accel_stream_synchronize(fixture->stream, PATIENCE));
+		assert_memory_equal(back, m.out, sizeof(back));
+	}
+	destroy_matrices(&m);
+}
+
+static void assert_card_refuses(struct fixture *fixture, struct matrices *m,
+				const struct part *part, uint32_t status)
+{
+	struct accel_stream *stream = make_stream(fixture, ACCEL_ENGINE_COMPUTE, 0);
+	struct accel_stream_stats stats;
+
+	set_part(m, part);
+	must(accel_stream_exec(stream, m->program, m->arguments, SLOTS));
+	assert_ret(-EINVAL, accel_stream_synchronize(stream, PATIENCE));
+	assert_text("operation 0");
+	must(accel_stream_get_stats(stream, &stats));
+	assert_int_equal(stats.error, status);
+	accel_stream_destroy(stream);
+}
+
+void test_program_wrong_scalars(void **state)
+{
+	static const struct part
+		too_long = { .rows = ROOM / COLUMNS + 1, .a_stride = 1 },
+		empty = { .rows = 0, .a_stride = INNER },
+		huge = { .rows = UINT64_MAX, .a_stride = INNER },
+		too_far = { .rows = 1, .a_offset = ROOM - INNER + 1, .a_stride = INNER },
+		in_front = { .rows = 2, .a_offset = INNER - 1, .a_stride = -INNER },
+		overflow = { .rows = 1, .out_offset = UINT64_MAX / sizeof(float), .a_stride = 1 };
+	struct fixture *fixture = *state;
+	static struct matrices m;
+
+	require_compute(fixture);
+	m = (struct matrices) { 0 };
+	make_matrices(fixture, &m);
+	assert_card_refuses(fixture, &m, &too_long, ACI_STATUS_PROG_BOUNDS);
+	assert_card_refuses(fixture, &m, &empty, ACI_STATUS_PROG_TENSOR);
+	assert_card_refuses(fixture, &m, &huge, ACI_STATUS_PROG_TENSOR);
+	assert_card_refuses(fixture, &m, &too_far, ACI_STATUS_PROG_BOUNDS);
+	assert_card_refuses(fixture, &m, &in_front, ACI_STATUS_PROG_BOUNDS);
+	assert_card_refuses(fixture, &m, &overflow, ACI_STATUS_PROG_BOUNDS);
+	destroy_matrices(&m);
+}
+
+static void check_argument_kinds(struct fixture *fixture)
+{
+	struct accel_argument scalar = { .scalar = 4096 }, arguments[SLOTS];
+	static struct matrices m;
+
+	m = (struct matrices) { 0 };
+	make_matrices(fixture, &m);
+	memcpy(arguments, m.arguments, sizeof(arguments));
+	arguments[SLOT_B] = scalar;
+	assert_ret(-EINVAL, accel_stream_exec(fixture->stream, m.program, arguments, SLOTS));
+	assert_text("argument 1 must be a buffer");
+	arguments[SLOT_B] = arguments[SLOT_ROWS] = m.arguments[SLOT_B];
+	assert_ret(-EINVAL, accel_stream_exec(fixture->stream, m.program, arguments, SLOTS));
+	assert_text("argument 3 must be a scalar");
+	assert_ret(-EINVAL, accel_stream_exec(fixture->stream, m.program, m.arguments, SLOTS - 1));
+	destroy_matrices(&m);
+}
+
+/* What is known when it is recorded is checked then. */
+void test_scalar_errors(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct accel_view a = dense(ACCEL_F32, 0, 2, 3, 4), b = dense(ACCEL_F32, 1, 2, 4, 5),
+				out = dense(ACCEL_F32, 2, 2, 3, 5);
+	struct accel_program *program;
+	struct accel_view open = a, wrong;
+	uint64_t operations, macs;
+
+	require_compute(fixture);
+	check_argument_kinds(fixture);
+	program = make_program(fixture);
+	open.shape_from_argument = 1;
+	open.shape[0] = 7;
+	wrong = open;
+	wrong.shape_from_argument = 4;
+	assert_ret(-EINVAL, accel_program_copy(program, &wrong, &wrong));
+	assert_text("rank 2");
+	wrong = open;
+	wrong.shape[0] = 5000;
+	assert_ret(-EINVAL, accel_program_copy(program, &wrong, &wrong));
+	assert_text("slot 5000");
+	wrong = a;
+	wrong.stride_from_argument = 2;
+	wrong.stride[1] = -1;
+	assert_ret(-EINVAL, accel_program_copy(program, &wrong, &wrong));
+	wrong = a;
+	wrong.offset_from_argument = true;
+	wrong.offset_slot = ACCEL_SLOT_NONE;
+	assert_ret(-EINVAL, accel_program_copy(program, &wrong, &wrong));
+	wrong.offset_slot = 0;
+	assert_ret(-EINVAL, accel_program_copy(program, &wrong, &wrong));
+	assert_text("slot 0 cannot be a buffer and a scalar");
+	wrong = open;
+	wrong.stride[1] = 0;	/* an output of four columns in one place, however many rows */
+	assert_ret(-EINVAL, accel_program_copy(program, &open, &wrong));
+	assert_text("twice");
+	/* The open number of rows hides no wrong number of columns. */
+	assert_ret(-EINVAL, accel_program_copy(program, &open, &out));
+	assert_text("?x4");
+	assert_ret(-EINVAL, accel_program_matmul(program, 0, &open, &out, NULL, &out));
+	assert_ret(-EINVAL, accel_program_matmul(program, 0, &open, &b, &b, &out));
+	assert_ret(-EINVAL, accel_program_binary(program, 0, &open, &b, &out));
+	must(accel_program_copy(program, &open, &open));
+	wrong = b;
+	wrong.slot = 7;		/* a scalar by now */
+	assert_ret(-EINVAL, accel_program_matmul(program, 0, &a, &wrong, NULL, &out));
+	assert_text("slot 7");
+	must(accel_program_matmul(program, 0, &a, &b, NULL, &out));
+	must(accel_program_matmul(program, 0, &open, &b, NULL, &out));
+	must(accel_program_get_stats(program, &operations, &macs));
+	assert_int_equal(operations, 3);
+	assert_int_equal(macs, 3 * 4 * 5);
+	accel_program_destroy(program);
+}

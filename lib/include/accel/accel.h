@@ -207,17 +207,34 @@ uint32_t accel_type_bytes(enum accel_type type);
 #define ACCEL_RANK_MAX		8
 #define ACCEL_SLOT_NONE		0xffffu
 
-/** struct accel_view - elements at (argument slot, offset) */
+/**
+ * struct accel_view - elements at (argument slot, offset)
+ * @offset: bytes, a multiple of the element size
+ * @shape: elements, outermost dimension first
+ * @stride: elements, signed; 0 repeats (inputs only)
+ * @shape_from_argument: bit i: shape[i] is the slot of a scalar argument that holds the size
+ * @stride_from_argument: bit i: stride[i] is the slot of a scalar argument that holds the stride
+ * @offset_from_argument: the scalar argument of @offset_slot, in bytes, is added to @offset
+ * @offset_slot: only looked at with @offset_from_argument
+ *
+ * With scalars from arguments one recorded program runs with other lengths and
+ * positions. They are unknown until the run: what a function cannot check then,
+ * the card does, and the stream fails with -EINVAL. All of them zero: not used.
+ */
 struct accel_view {
 	enum accel_type type;
 	uint32_t rank;
 	uint32_t slot;
-	uint64_t offset;		/* bytes */
+	uint64_t offset;
 	uint64_t shape[ACCEL_RANK_MAX];
-	int64_t stride[ACCEL_RANK_MAX];	/* elements */
+	int64_t stride[ACCEL_RANK_MAX];
+	uint8_t shape_from_argument;
+	uint8_t stride_from_argument;
+	bool offset_from_argument;
+	uint32_t offset_slot;
 };
 
-/** accel_view_init() - dense row-major view. -EINVAL: rank, type, or size overflow. */
+/** accel_view_init() - dense row-major view, nothing from arguments. -EINVAL: rank, type, or size overflow. */
 int accel_view_init(struct accel_view *view, enum accel_type type, uint32_t slot, uint64_t offset,
 		    uint32_t rank, const uint64_t *shape);
 
@@ -281,7 +298,13 @@ int accel_stream_exec(struct accel_stream *stream, struct accel_program *program
 int accel_stream_exec_blob(struct accel_stream *stream, const uint8_t uuid[16], uint64_t address, uint32_t bytes,
 			   const struct accel_argument *arguments, uint32_t count);
 
-/** accel_program_get_stats() - operations and multiply-accumulates of one run. Thread-safe. */
+/**
+ * accel_program_get_stats() - operations and multiply-accumulates of one run
+ * @macs: of the operations with recorded sizes only; one whose sizes come from
+ *	arguments counts 0 here and in full in accel_stream_get_stats()
+ *
+ * Thread-safe.
+ */
 int accel_program_get_stats(const struct accel_program *program, uint64_t *operations, uint64_t *macs);
 
 /* --- Graphs: tensors without addresses, memory planned by the library ----------------------- */
