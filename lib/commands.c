@@ -7,6 +7,8 @@
 #include "error.h"
 #include "stream.h"
 
+#define BOUNCE_BYTES	(1u << 20)
+
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -345,4 +347,81 @@ int accel_stream_download(struct accel_stream *stream, void *dst, struct accel_b
 	}
 	pthread_mutex_unlock(&stream->lock);
 	return ret;
+}
+
+/* --- Between buffers -------------------------------------------------------------- */
+
+static bool ranges_overlap(uint64_t a, uint64_t b, uint64_t bytes)
+{
+	return a < b ? b - a < bytes : a - b < bytes;
+}
+
+static int copy_inside_context(struct accel_stream *stream, struct accel_buffer *dst,
+			       uint64_t dst_offset, struct accel_buffer *src, uint64_t src_offset,
+			       uint64_t bytes)
+{
+	/* Not seen by the addresses: those of a READONLY buffer differ. */
+	if (dst == src && ranges_overlap(dst_offset, src_offset, bytes))
+		return error_set(-EINVAL, "source and destination of a copy overlap");
+	return accel_stream_copy(stream, dst->upload_address + dst_offset,
+				 src->address + src_offset, bytes);
+}
+
+static int copy_by_bounce(struct accel_stream *stream, struct accel_buffer *dst,
+			  uint64_t dst_offset, struct accel_stream *reader,
+			  struct accel_buffer *src, uint64_t src_offset, uint64_t bytes,
+			  void *bounce)
+{
+	int ret = 0;
+
+	for (uint64_t done = 0, part; done < bytes && !ret; done += part) {
+		part = min_u64(bytes - done, BOUNCE_BYTES);
+		ret = accel_stream_download(reader, bounce, src, src_offset + done, part);
+		if (!ret)
+			ret = accel_stream_synchronize(reader, ACCEL_WAIT_FOREVER);
+		if (!ret)
+			ret = accel_stream_upload(stream, dst, dst_offset + done, bounce, part);
+	}
+	return ret;
+}
+
+static int copy_from_context(struct accel_stream *stream, struct accel_buffer *dst,
+			     uint64_t dst_offset, struct accel_buffer *src, uint64_t src_offset,
+			     uint64_t bytes)
+{
+	static const struct accel_stream_options options = {
+		.engine = ACCEL_ENGINE_COPY, .priority = ACCEL_PRIORITY_NORMAL,
+	};
+	struct accel_stream *reader;
+	void *bounce;
+	int ret = accel_stream_create(src->context, &options, &reader);
+
+	if (ret)
+		return ret;
+	bounce = malloc(min_u64(bytes, BOUNCE_BYTES));
+	ret = bounce ? copy_by_bounce(stream, dst, dst_offset, reader, src, src_offset, bytes,
+				      bounce)
+		     : error_set(-ENOMEM, "out of memory");
+	/* First the stream: after a failure it may still name the memory. */
+	accel_stream_destroy(reader);
+	free(bounce);
+	return ret;
+}
+
+int accel_stream_copy_buffer(struct accel_stream *stream, struct accel_buffer *dst,
+			     uint64_t dst_offset, struct accel_buffer *src, uint64_t src_offset,
+			     uint64_t bytes)
+{
+	int ret;
+
+	if (!src)
+		return error_set(-EINVAL, "no argument may be NULL");
+	ret = check_transfer(stream, dst, src, dst_offset, bytes);
+	if (!ret)
+		ret = buffer_check_range(src, src_offset, bytes);
+	if (ret || !bytes)
+		return ret;
+	if (src->context == dst->context)
+		return copy_inside_context(stream, dst, dst_offset, src, src_offset, bytes);
+	return copy_from_context(stream, dst, dst_offset, src, src_offset, bytes);
 }

@@ -95,6 +95,16 @@ static struct program_slot *program_get_slot(struct accel_program *program, uint
 	return &program->slots[index];
 }
 
+static int program_use_scalar(struct accel_program *program, uint64_t index)
+{
+	struct program_slot *slot = program_get_slot(program, (uint32_t)index);
+
+	if (!slot)
+		return -ENOMEM;
+	slot->scalar = true;
+	return 0;
+}
+
 static int program_use_slots(struct accel_program *program, const struct accel_view *view,
 			     bool written)
 {
@@ -114,13 +124,22 @@ static int program_use_slots(struct accel_program *program, const struct accel_v
 	if (slot->align < size)
 		slot->align = size;
 	slot->written |= written;
-	for (uint32_t i = 0; i < count; i++) {
-		slot = program_get_slot(program, (uint32_t)scalars[i]);
-		if (!slot)
-			return -ENOMEM;
-		slot->scalar = true;
-	}
-	return 0;
+	for (uint32_t i = 0; i < count && !ret; i++)
+		ret = program_use_scalar(program, scalars[i]);
+	return ret;
+}
+
+static int program_use_parameters(struct accel_program *program, const struct program_op *op)
+{
+	int ret = 0;
+
+	if (op->opcode != ACI_TCS_OP_UNARY)
+		return 0;
+	if (op->alpha_slot != ACCEL_SLOT_NONE)
+		ret = program_use_scalar(program, op->alpha_slot);
+	if (!ret && op->beta_slot != ACCEL_SLOT_NONE)
+		ret = program_use_scalar(program, op->beta_slot);
+	return ret;
 }
 
 static int error_slot(uint64_t slot)
@@ -129,23 +148,55 @@ static int error_slot(uint64_t slot)
 			 (unsigned long long)slot);
 }
 
-/* One view against those of the same operation and what the program uses already. */
+/* A scalar against the views of the same operation and what the program uses already. */
+static int check_scalar_slot(const struct accel_program *program, uint64_t slot,
+			     const struct accel_view *const *all, uint32_t all_count)
+{
+	if (slot < program->slot_count && program->slots[slot].bytes)
+		return error_slot(slot);
+	for (uint32_t i = 0; i < all_count; i++)
+		if (all[i]->slot == slot)
+			return error_slot(slot);
+	return 0;
+}
+
+/* One view, likewise. */
 static int check_slot_kinds(const struct accel_program *program, const struct accel_view *view,
 			    const struct accel_view *const *all, uint32_t all_count)
 {
 	uint64_t scalars[VIEW_SCALARS_MAX];
 	uint32_t count = view_scalars(view, scalars);
+	int ret = 0;
 
 	if (view->slot < program->slot_count && program->slots[view->slot].scalar)
 		return error_slot(view->slot);
-	for (uint32_t i = 0; i < count; i++) {
-		if (scalars[i] < program->slot_count && program->slots[scalars[i]].bytes)
-			return error_slot(scalars[i]);
-		for (uint32_t n = 0; n < all_count; n++)
-			if (all[n]->slot == scalars[i])
-				return error_slot(scalars[i]);
-	}
-	return 0;
+	for (uint32_t i = 0; i < count && !ret; i++)
+		ret = check_scalar_slot(program, scalars[i], all, all_count);
+	return ret;
+}
+
+static bool takes_alpha(uint32_t function)
+{
+	return function >= ACI_TCS_UNARY_LEAKY_RELU;
+}
+
+static bool takes_beta(uint32_t function)
+{
+	return function >= ACI_TCS_UNARY_CLIP;
+}
+
+static int check_parameter(const struct accel_program *program, uint32_t slot, bool taken,
+			   const char *name, const struct accel_view *const *all,
+			   uint32_t all_count)
+{
+	if (slot == ACCEL_SLOT_NONE)
+		return 0;
+	if (!taken)
+		return error_set(-EINVAL, "this unary function takes no %s", name);
+	if (slot >= PROGRAM_SLOTS_MAX)
+		return error_set(-EINVAL, "argument slot %u is above %u", slot,
+				 PROGRAM_SLOTS_MAX - 1);
+	return check_scalar_slot(program, slot, all, all_count);
 }
 
 /* Before any slot is marked: an operation that is refused leaves the program as it was. */
@@ -160,7 +211,12 @@ static int program_check_slots(const struct accel_program *program, const struct
 			all[count++] = op->in[i];
 	for (uint32_t i = 0; i < count && !ret; i++)
 		ret = check_slot_kinds(program, all[i], all, count);
-	return ret;
+	if (ret || op->opcode != ACI_TCS_OP_UNARY)
+		return ret;
+	ret = check_parameter(program, op->alpha_slot, takes_alpha(op->function), "alpha", all,
+			      count);
+	return ret ? ret : check_parameter(program, op->beta_slot, takes_beta(op->function), "beta",
+					   all, count);
 }
 
 static __le16 program_add_tensor(struct accel_program *program, const struct accel_view *view)
@@ -194,13 +250,10 @@ static __le32 float_bits(float value)
 
 static void encode_unary(struct aci_tcs_op *raw, const struct program_op *op)
 {
-	bool alpha = op->function >= ACI_TCS_UNARY_LEAKY_RELU;
-	bool beta = op->function >= ACI_TCS_UNARY_CLIP;
-
-	raw->unary.alpha = alpha ? float_bits(op->alpha) : 0;
-	raw->unary.beta = beta ? float_bits(op->beta) : 0;
-	raw->unary.alpha_slot = htole16(ACI_TCS_NONE);
-	raw->unary.beta_slot = htole16(ACI_TCS_NONE);
+	raw->unary.alpha = takes_alpha(op->function) ? float_bits(op->alpha) : 0;
+	raw->unary.beta = takes_beta(op->function) ? float_bits(op->beta) : 0;
+	raw->unary.alpha_slot = htole16((uint16_t)op->alpha_slot);
+	raw->unary.beta_slot = htole16((uint16_t)op->beta_slot);
 }
 
 static void encode_window(struct aci_tcs_op *raw, const struct program_op *op)
@@ -267,6 +320,8 @@ static int program_add(struct accel_program *program, struct program_op *op)
 		ret = op->in[i] ? program_use_slots(program, op->in[i], false) : 0;
 	if (!ret)
 		ret = program_use_slots(program, op->out, true);
+	if (!ret)
+		ret = program_use_parameters(program, op);
 	if (ret)
 		return ret;
 	program_encode(program, op);
@@ -286,7 +341,20 @@ int accel_program_unary(struct accel_program *program, uint32_t function, float 
 {
 	struct program_op op = {
 		.opcode = ACI_TCS_OP_UNARY, .function = function, .alpha = alpha, .beta = beta,
+		.alpha_slot = ACCEL_SLOT_NONE, .beta_slot = ACCEL_SLOT_NONE,
 		.in = { in }, .out = out,
+	};
+
+	return program_add(program, &op);
+}
+
+int accel_program_unary_from_arguments(struct accel_program *program, uint32_t function,
+				       uint32_t alpha_slot, uint32_t beta_slot,
+				       const struct accel_view *in, const struct accel_view *out)
+{
+	struct program_op op = {
+		.opcode = ACI_TCS_OP_UNARY, .function = function, .alpha_slot = alpha_slot,
+		.beta_slot = beta_slot, .in = { in }, .out = out,
 	};
 
 	return program_add(program, &op);

@@ -43,6 +43,7 @@ struct program_op {
 	uint32_t opcode;
 	uint32_t function;
 	float alpha, beta;
+	uint32_t alpha_slot, beta_slot;	/* UNARY: scalars instead, or ACCEL_SLOT_NONE */
 	uint32_t axis;
 	const struct accel_window *window;
 	const struct accel_view *in[PROGRAM_INPUTS];

@@ -176,6 +176,9 @@ int main(void)
 
 		test(test_copy),
 		test(test_copy_strided),
+		test(test_copy_buffer),
+		test(test_copy_between_contexts),
+		test(test_copy_buffer_errors),
 		test(test_fill),
 		test(test_timestamp),
 		test(test_command_errors),
@@ -206,6 +209,8 @@ int main(void)
 		test(test_program_from_arguments),
 		test(test_program_wrong_scalars),
 		test(test_scalar_errors),
+		test(test_unary_from_arguments),
+		test(test_unary_slot_errors),
 
 		test(test_graph_unary),
 		test(test_graph_binary),

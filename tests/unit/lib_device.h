@@ -71,7 +71,8 @@ test_function test_info, test_open_errors, test_buffers, test_buffer_errors, tes
 	test_memory_full, test_upload_download, test_upload_order, test_host_transfer,
 	test_readonly, test_guard_page, test_zeroed, test_contexts_are_isolated;
 /* lib_device_stream.c */
-test_function test_copy, test_copy_strided, test_fill, test_timestamp, test_command_errors,
+test_function test_copy, test_copy_strided, test_copy_buffer, test_copy_between_contexts,
+	test_copy_buffer_errors, test_fill, test_timestamp, test_command_errors,
 	test_stream_options, test_event, test_event_errors, test_event_between_streams,
 	test_event_fd, test_event_outlives_stream, test_event_wait_thread, test_flood,
 	test_fault_is_sticky, test_hang, test_timeout_of_wait, test_destroy_cancels, test_stats,
@@ -80,7 +81,7 @@ test_function test_copy, test_copy_strided, test_fill, test_timestamp, test_comm
 test_function test_supports, test_view_errors, test_program_unary, test_program_overlapping_output,
 	test_program_errors, test_exec_errors, test_exec_blob, test_program_stats,
 	test_program_limits, test_program_from_arguments, test_program_wrong_scalars,
-	test_scalar_errors;
+	test_scalar_errors, test_unary_from_arguments, test_unary_slot_errors;
 /* lib_device_graph.c */
 test_function test_graph_unary, test_graph_binary, test_graph_matmul, test_graph_matmul_bias,
 	test_graph_conv, test_graph_pool, test_graph_softmax, test_graph_convert, test_graph_views,

@@ -600,3 +600,97 @@ void test_scalar_errors(void **state)
 	assert_int_equal(macs, 3 * 4 * 5);
 	accel_program_destroy(program);
 }
+
+/* --- Parameters from arguments ---------------------------------------------------------- */
+
+static struct accel_argument float_argument(float value)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	/* Only the low half counts. */
+	return (struct accel_argument) { .scalar = bits | 0xdeadull << 32 };
+}
+
+/* One recording of alpha * in + beta, and of that without a beta, run with three pairs. */
+void test_unary_from_arguments(void **state)
+{
+	static const float pairs[3][2] = { { 2, 1 }, { -0.5f, 100 }, { 0, -3 } };
+	struct fixture *fixture = *state;
+	struct accel_view in = dense(ACCEL_F32, 0, 1, 16, 0), out = dense(ACCEL_F32, 1, 1, 16, 0);
+	struct accel_argument arguments[4] = { 0 };
+	struct accel_program *program;
+	float data[16], back[32];
+
+	require_compute(fixture);
+	program = make_program(fixture);
+	must(accel_program_unary_from_arguments(program, ACI_TCS_UNARY_LINEAR, 3, 2, &in, &out));
+	out.offset = sizeof(data);
+	must(accel_program_unary_from_arguments(program, ACI_TCS_UNARY_LINEAR, 3, ACCEL_SLOT_NONE,
+						&in, &out));
+	must(accel_program_load(program, fixture->context, fixture->stream));
+	for (int i = 0; i < 16; i++)
+		data[i] = (float)i - 8;
+	arguments[0].buffer = make_buffer(fixture, sizeof(data), card_or_host(fixture), 0);
+	arguments[1].buffer = make_buffer(fixture, sizeof(back), card_or_host(fixture), 0);
+	must(accel_stream_upload(fixture->stream, arguments[0].buffer, 0, data, sizeof(data)));
+	for (int pair = 0; pair < 3; pair++) {
+		arguments[3] = float_argument(pairs[pair][0]);
+		arguments[2] = float_argument(pairs[pair][1]);
+		must(accel_stream_exec(fixture->stream, program, arguments, 4));
+		must(accel_stream_download(fixture->stream, back, arguments[1].buffer, 0,
+					   sizeof(back)));
+		must(accel_stream_synchronize(fixture->stream, PATIENCE));
+		for (int i = 0; i < 16; i++) {
+			assert_true(back[i] == pairs[pair][0] * data[i] + pairs[pair][1]);
+			assert_true(back[16 + i] == pairs[pair][0] * data[i]);
+		}
+	}
+	arguments[2] = arguments[1];
+	assert_ret(-EINVAL, accel_stream_exec(fixture->stream, program, arguments, 4));
+	assert_text("argument 2 must be a scalar");
+	accel_program_destroy(program);
+	accel_buffer_destroy(arguments[0].buffer);
+	accel_buffer_destroy(arguments[1].buffer);
+}
+
+void test_unary_slot_errors(void **state)
+{
+	const uint32_t none = ACCEL_SLOT_NONE, linear = ACI_TCS_UNARY_LINEAR;
+	struct fixture *fixture = *state;
+	struct accel_view in = dense(ACCEL_F32, 0, 1, 16, 0), out = dense(ACCEL_F32, 1, 1, 16, 0);
+	struct accel_program *program;
+	uint64_t operations, macs;
+
+	require_compute(fixture);
+	program = make_program(fixture);
+	assert_ret(-EINVAL, accel_program_unary_from_arguments(NULL, linear, 2, 3, &in, &out));
+	assert_ret(-EINVAL, accel_program_unary_from_arguments(program, linear, 2, 3, &in, NULL));
+	assert_ret(-EINVAL, accel_program_unary_from_arguments(program, ACI_TCS_UNARY_RELU, 2, none,
+							       &in, &out));
+	assert_text("takes no alpha");
+	assert_ret(-EINVAL, accel_program_unary_from_arguments(program, ACI_TCS_UNARY_LEAKY_RELU, 2,
+							       3, &in, &out));
+	assert_text("takes no beta");
+	assert_ret(-EINVAL, accel_program_unary_from_arguments(program, linear, 4096, 3, &in,
+							       &out));
+	assert_text("slot 4096");
+	assert_ret(-EINVAL, accel_program_unary_from_arguments(program, linear, 2, UINT32_MAX, &in,
+							       &out));
+	assert_ret(-EINVAL, accel_program_unary_from_arguments(program, linear, 2, 1, &in, &out));
+	assert_text("slot 1 cannot be a buffer and a scalar");
+	must(accel_program_get_stats(program, &operations, &macs));
+	assert_int_equal(operations, 0);
+	must(accel_program_unary_from_arguments(program, linear, 2, 2, &in, &out));
+	in.slot = 2;	/* a scalar by now */
+	assert_ret(-EINVAL, accel_program_copy(program, &in, &out));
+	in.slot = 5;
+	must(accel_program_copy(program, &in, &out));
+	in.slot = 0;
+	assert_ret(-EINVAL, accel_program_unary_from_arguments(program, linear, 5, none, &in, &out));
+	assert_text("slot 5");
+	/* Without any slot: both are 0. */
+	must(accel_program_unary_from_arguments(program, ACI_TCS_UNARY_RELU, none, none, &in,
+						&out));
+	accel_program_destroy(program);
+}

@@ -57,6 +57,138 @@ void test_copy_strided(void **state)
 	accel_buffer_destroy(b);
 }
 
+/* In one context, also into a buffer that the card may not write; in order with the stream. */
+void test_copy_buffer(void **state)
+{
+	struct fixture *fixture = *state;
+	struct accel_stream *stream = fixture->stream;
+	struct accel_buffer *a = make_buffer(fixture, 8192, card_or_host(fixture), 0);
+	struct accel_buffer *b =
+		make_buffer(fixture, 8192, card_or_host(fixture), ACCEL_BUFFER_READONLY);
+	uint8_t data[8192], back[8192];
+
+	fill_random(data, sizeof(data));
+	must(accel_stream_upload(stream, a, 0, data, sizeof(data)));
+	must(accel_stream_copy_buffer(stream, b, 3, a, 4101, 4000));
+	/* neighbours in one buffer */
+	must(accel_stream_copy_buffer(stream, b, 5003, b, 4003, 1000));
+	must(accel_stream_copy_buffer(stream, b, 4003, b, 3, 1000));
+	download(fixture, back, b, sizeof(back));
+	assert_memory_equal(back + 3, data + 4101, 4000);
+	assert_memory_equal(back + 4003, data + 4101, 1000);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(back[5003 + i], 0);
+	assert_int_equal(back[2], 0);
+	accel_buffer_destroy(a);
+	accel_buffer_destroy(b);
+}
+
+/** struct other - a second card where one can be made, else a second context */
+struct other {
+	struct accel_device *device;	/* NULL: that of the fixture */
+	struct accel_context *context;
+	struct accel_stream *stream;
+	enum accel_placement placement;
+};
+
+static void open_other(struct fixture *fixture, struct other *other)
+{
+	struct accel_stream_options options = { ACCEL_ENGINE_COPY, ACCEL_PRIORITY_NORMAL, 0, 0 };
+	struct accel_device_info info = fixture->info;
+
+	*other = (struct other) { 0 };
+	if (info.transport == ACCEL_TRANSPORT_INPROC) {
+		must(accel_device_open("inproc:memory=64M", &other->device));
+		must(accel_device_get_info(other->device, &info));
+	}
+	if (accel_context_create(other->device ? other->device : fixture->device,
+				 &other->context)) {
+		print_message("# one context only\n");
+		skip();
+	}
+	must(accel_stream_create(other->context, &options, &other->stream));
+	other->placement = info.memory_bytes ? ACCEL_MEMORY_CARD : ACCEL_MEMORY_HOST;
+}
+
+static void close_other(struct other *other)
+{
+	accel_stream_destroy(other->stream);
+	accel_context_destroy(other->context);
+	accel_device_close(other->device);
+}
+
+/* Several pieces from odd to odd offsets, from memory of card and host. */
+void test_copy_between_contexts(void **state)
+{
+	const uint64_t bytes = (5 << 19) + 12345, room = bytes + 100;
+	struct fixture *fixture = *state;
+	struct accel_buffer *from, *to;
+	uint8_t *data, *back;
+	struct other other;
+
+	open_other(fixture, &other);
+	to = make_buffer(fixture, room, card_or_host(fixture), 0);
+	data = malloc(room);
+	back = malloc(room);
+	for (int round = 0; round < 2; round++) {
+		must(accel_buffer_create(other.context, room,
+					 round ? ACCEL_MEMORY_HOST : other.placement, 0, &from));
+		fill_random(data, room);
+		must(accel_stream_upload(other.stream, from, 0, data, room));
+		must(accel_stream_synchronize(other.stream, PATIENCE));
+		must(accel_stream_fill(fixture->stream, accel_buffer_address(to), room, 0x5a, 1));
+		must(accel_stream_copy_buffer(fixture->stream, to, 7, from, 33, bytes));
+		/* The source has been read. */
+		accel_buffer_destroy(from);
+		download(fixture, back, to, room);
+		assert_memory_equal(back + 7, data + 33, bytes);
+		assert_int_equal(back[6], 0x5a);
+		assert_int_equal(back[7 + bytes], 0x5a);
+	}
+	free(data);
+	free(back);
+	accel_buffer_destroy(to);
+	close_other(&other);
+}
+
+void test_copy_buffer_errors(void **state)
+{
+	struct fixture *fixture = *state;
+	struct accel_stream *stream = fixture->stream;
+	struct accel_buffer *a, *readonly, *far;
+	struct other other;
+
+	open_other(fixture, &other);
+	a = make_buffer(fixture, 4096, card_or_host(fixture), 0);
+	readonly = make_buffer(fixture, 4096, card_or_host(fixture), ACCEL_BUFFER_READONLY);
+	must(accel_buffer_create(other.context, 8192, other.placement, 0, &far));
+	assert_ret(-EINVAL, accel_stream_copy_buffer(NULL, a, 0, far, 0, 1));
+	assert_ret(-EINVAL, accel_stream_copy_buffer(stream, NULL, 0, far, 0, 1));
+	assert_ret(-EINVAL, accel_stream_copy_buffer(stream, a, 0, NULL, 0, 0));
+	assert_ret(-EINVAL, accel_stream_copy_buffer(stream, far, 0, a, 0, 1));
+	assert_text("not of the same context");
+	assert_ret(-EINVAL, accel_stream_copy_buffer(stream, a, 1, far, 0, 4096));
+	assert_text("4096 bytes at 1");
+	assert_ret(-EINVAL, accel_stream_copy_buffer(stream, a, 0, far, 8191, 2));
+	assert_ret(-EINVAL, accel_stream_copy_buffer(stream, a, UINT64_MAX, far, 0, 2));
+	assert_ret(-EINVAL, accel_stream_copy_buffer(stream, a, 0, far, UINT64_MAX, 2));
+	assert_ret(-EINVAL, accel_stream_copy_buffer(stream, a, 2, far, 2, UINT64_MAX));
+	assert_ret(-EINVAL, accel_stream_copy_buffer(stream, a, 99, a, 0, 100));
+	assert_ret(-EINVAL, accel_stream_copy_buffer(stream, readonly, 0, readonly, 99, 100));
+	assert_text("overlap");
+	must(accel_stream_copy_buffer(stream, a, 4096, far, 8192, 0));
+	/* A failed stream says so; the source's context is none the worse. */
+	must(accel_stream_fill(stream, accel_buffer_address(readonly), 8, 0, 8));
+	assert_ret(-EFAULT, accel_stream_synchronize(stream, PATIENCE));
+	assert_ret(-EFAULT, accel_stream_copy_buffer(stream, a, 0, far, 0, 4096));
+	must(accel_stream_copy_buffer(other.stream, far, 4096, a, 0, 4096));
+	must(accel_stream_synchronize(other.stream, PATIENCE));
+	accel_buffer_destroy(a);
+	accel_buffer_destroy(readonly);
+	accel_buffer_destroy(far);
+	close_other(&other);
+}
+
 void test_fill(void **state)
 {
 	struct fixture *fixture = *state;

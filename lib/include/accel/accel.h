@@ -169,6 +169,20 @@ int accel_stream_upload(struct accel_stream *stream, struct accel_buffer *dst, u
 /** accel_stream_download() - into caller's memory, which is valid after the next wait for this stream. */
 int accel_stream_download(struct accel_stream *stream, void *dst, struct accel_buffer *src,
 			  uint64_t offset, uint64_t bytes);
+/**
+ * accel_stream_copy_buffer() - copy between buffers, also of different contexts and devices
+ * @dst: of the stream's context
+ * @src: of the same context: the copy is queued, as accel_stream_copy(); of
+ *	another context or device: it is read through host memory before the
+ *	call returns, and queued as accel_stream_upload()
+ *
+ * Work in other streams that writes @src must have been waited for: with
+ * another context, nothing orders the reading behind it. Ranges of one buffer
+ * must not overlap. After a failure any part of the range may have been
+ * written. The stream is used by one thread at a time, any thread may read @src.
+ */
+int accel_stream_copy_buffer(struct accel_stream *stream, struct accel_buffer *dst, uint64_t dst_offset,
+			     struct accel_buffer *src, uint64_t src_offset, uint64_t bytes);
 int accel_stream_timestamp(struct accel_stream *stream, uint64_t address);
 /** accel_stream_wait_event() - what follows waits for @event, recorded on any stream of the context. */
 int accel_stream_wait_event(struct accel_stream *stream, struct accel_event *event);
@@ -264,6 +278,17 @@ void accel_program_destroy(struct accel_program *program);
 int accel_program_copy(struct accel_program *program, const struct accel_view *in, const struct accel_view *out);
 int accel_program_unary(struct accel_program *program, uint32_t function, float alpha, float beta,
 			const struct accel_view *in, const struct accel_view *out);
+/**
+ * accel_program_unary_from_arguments() - as accel_program_unary(), alpha and beta are known at the run
+ * @alpha_slot: slot of a scalar argument, or ACCEL_SLOT_NONE: 0
+ * @beta_slot: likewise
+ *
+ * The low 32 bits of the scalar are those of the float. -EINVAL also: a slot for
+ * a parameter that the function has not. One program is built by one thread at a time.
+ */
+int accel_program_unary_from_arguments(struct accel_program *program, uint32_t function, uint32_t alpha_slot,
+				       uint32_t beta_slot, const struct accel_view *in,
+				       const struct accel_view *out);
 int accel_program_binary(struct accel_program *program, uint32_t function, const struct accel_view *in0,
 			 const struct accel_view *in1, const struct accel_view *out);
 int accel_program_softmax(struct accel_program *program, uint32_t axis, const struct accel_view *in,
