@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -156,6 +157,34 @@ static int do_bo_create(struct drm_aci_bo_create *create)
 	return 0;
 }
 
+/* One dma-buf at a time: a file that is known by its inode. */
+static struct { ino_t inode; uint32_t handle; } exported;
+
+static int do_export(struct drm_prime_handle *prime)
+{
+	struct stat stat_;
+	int fd = memfd_create("dma-buf", prime->flags & DRM_CLOEXEC ? MFD_CLOEXEC : 0);
+
+	if (fd < 0 || ftruncate(fd, 12288) || fstat(fd, &stat_))
+		abort();
+	exported.inode = stat_.st_ino;
+	exported.handle = prime->handle;
+	prime->fd = fd;
+	return 0;
+}
+
+static int do_import(struct drm_prime_handle *prime)
+{
+	struct stat stat_;
+
+	if (fstat(prime->fd, &stat_))
+		return EBADF;
+	if (stat_.st_ino != exported.inode)
+		return EINVAL;
+	prime->handle = exported.handle;
+	return 0;
+}
+
 static void run_desc(const struct aci_desc *desc)
 {
 	void *dst, *src;
@@ -240,6 +269,10 @@ static int serve(unsigned long request, void *argument)
 			((struct drm_aci_bo_mmap_offset *)argument)->handle % 64 *
 			(uint64_t)BO_ROOM;
 		return 0;
+	case DRM_IOCTL_PRIME_HANDLE_TO_FD:
+		return do_export(argument);
+	case DRM_IOCTL_PRIME_FD_TO_HANDLE:
+		return do_import(argument);
 	case DRM_IOCTL_GEM_CLOSE:
 		fake.bos--;
 		return 0;

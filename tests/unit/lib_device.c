@@ -173,6 +173,7 @@ int main(void)
 		test(test_guard_page),
 		test(test_zeroed),
 		test(test_contexts_are_isolated),
+		test(test_dmabuf),
 
 		test(test_copy),
 		test(test_copy_strided),

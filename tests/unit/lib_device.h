@@ -69,7 +69,8 @@ typedef void test_function(void **state);
 /* lib_device_memory.c */
 test_function test_info, test_open_errors, test_buffers, test_buffer_errors, test_buffer_map,
 	test_memory_full, test_upload_download, test_upload_order, test_host_transfer,
-	test_readonly, test_guard_page, test_zeroed, test_contexts_are_isolated;
+	test_readonly, test_guard_page, test_zeroed, test_contexts_are_isolated,
+	test_dmabuf;
 /* lib_device_stream.c */
 test_function test_copy, test_copy_strided, test_copy_buffer, test_copy_between_contexts,
 	test_copy_buffer_errors, test_fill, test_timestamp, test_command_errors,

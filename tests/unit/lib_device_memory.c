@@ -2,6 +2,8 @@
 /* Devices, buffers, transfers, isolation. */
 #include <errno.h>
 
+#include <unistd.h>
+
 #include "lib_device.h"
 
 void test_info(void **state)
@@ -308,4 +310,34 @@ void test_contexts_are_isolated(void **state)
 	accel_buffer_destroy(theirs);
 	accel_stream_destroy(stream);
 	accel_context_destroy(other);
+}
+
+/* A second buffer of the same memory outlives the buffer it was exported from. */
+void test_dmabuf(void **state)
+{
+	struct fixture *fixture = *state;
+	struct accel_buffer *ours = make_buffer(fixture, 10000, card_or_host(fixture), 0), *again;
+	uint8_t data[10000], back[10000];
+	int fd;
+
+	if (fixture->info.transport == ACCEL_TRANSPORT_INPROC) {
+		assert_ret(-ENOTSUP, accel_buffer_export_dmabuf(ours, &fd));
+		assert_text("no dma-bufs");
+		assert_ret(-ENOTSUP, accel_buffer_import_dmabuf(fixture->context, 0, &again));
+		assert_null(again);
+		accel_buffer_destroy(ours);
+		return;
+	}
+	fill_random(data, sizeof(data));
+	must(accel_stream_upload(fixture->stream, ours, 0, data, sizeof(data)));
+	must(accel_stream_synchronize(fixture->stream, PATIENCE));
+	must(accel_buffer_export_dmabuf(ours, &fd));
+	must(accel_buffer_import_dmabuf(fixture->context, fd, &again));
+	close(fd);
+	assert_int_equal(accel_buffer_bytes(again), 12288);
+	accel_buffer_destroy(ours);
+	must(accel_stream_download(fixture->stream, back, again, 0, sizeof(back)));
+	must(accel_stream_synchronize(fixture->stream, PATIENCE));
+	assert_memory_equal(back, data, sizeof(data));
+	accel_buffer_destroy(again);
 }

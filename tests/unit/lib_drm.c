@@ -418,6 +418,84 @@ static void test_every_call_fails(void **state)
 	}
 }
 
+/* One handle in the file, however many buffers: the last one closes it. */
+static void test_dmabuf(void **state)
+{
+	struct accel_buffer *shared, *again, *third;
+	uint8_t data[5000], back[5000];
+	int fd;
+
+	(void)state;
+	must(make_all());
+	must(accel_buffer_create(all.context, 10000, ACCEL_MEMORY_CARD, 0, &shared));
+	must(accel_buffer_export_dmabuf(shared, &fd));
+	must(accel_buffer_import_dmabuf(all.context, fd, &again));
+	assert_int_equal(accel_buffer_bytes(again), 12288);
+	assert_int_not_equal(accel_buffer_address(again), accel_buffer_address(shared));
+	assert_int_equal(fake.bos, 2);
+	memset(data, 0x5a, sizeof(data));
+	must(accel_stream_upload(all.stream, shared, 1000, data, sizeof(data)));
+	must(accel_stream_synchronize(all.stream, ACCEL_WAIT_FOREVER));
+	must(accel_stream_download(all.stream, back, again, 1000, sizeof(back)));
+	must(accel_stream_synchronize(all.stream, ACCEL_WAIT_FOREVER));
+	assert_memory_equal(back, data, sizeof(data));
+	/* One more for the streams' staging. */
+	assert_int_equal(fake.bos, 3);
+	accel_buffer_destroy(shared);
+	assert_int_equal(fake.bos, 3);
+	must(accel_buffer_import_dmabuf(all.context, fd, &third));
+	accel_buffer_destroy(again);
+	assert_int_equal(fake.bos, 3);
+	accel_buffer_destroy(third);
+	assert_int_equal(fake.bos, 2);
+	close(fd);
+	free_all();
+	assert_nothing_left();
+}
+
+static void test_dmabuf_errors(void **state)
+{
+	struct accel_buffer *buffer = (void *)1;
+	FILE *file = tmpfile();
+	int fd = 0;
+
+	(void)state;
+	must(make_all());
+	assert_ret(-EINVAL, accel_buffer_export_dmabuf(NULL, &fd));
+	assert_ret(-EINVAL, accel_buffer_export_dmabuf(all.buffer, NULL));
+	assert_ret(-EINVAL, accel_buffer_import_dmabuf(NULL, 0, &buffer));
+	assert_ret(-EINVAL, accel_buffer_import_dmabuf(all.context, 0, NULL));
+	assert_ret(-EBADF, accel_buffer_import_dmabuf(all.context, -1, &buffer));
+	assert_null(buffer);
+	assert_ret(-EINVAL, accel_buffer_import_dmabuf(all.context, fileno(file), &buffer));
+	assert_text("not that of a dma-buf");
+	fake.fail_request = DRM_IOCTL_PRIME_FD_TO_HANDLE;
+	fake.fail_error = EOPNOTSUPP;
+	assert_ret(-EOPNOTSUPP, accel_buffer_import_dmabuf(all.context, fileno(file), &buffer));
+	assert_text("of another device");
+	fake.fail_request = DRM_IOCTL_PRIME_HANDLE_TO_FD;
+	fake.fail_error = EMFILE;
+	assert_ret(-EMFILE, accel_buffer_export_dmabuf(all.buffer, &fd));
+	assert_int_equal(fd, -1);
+	fake.fail_request = 0;
+	/* A mapping that fails leaves the handle to the one who has it. */
+	must(accel_buffer_export_dmabuf(all.buffer, &fd));
+	fake.fail_request = DRM_IOCTL_ACI_VM_BIND;
+	fake.fail_error = ENOMEM;
+	assert_ret(-ENOMEM, accel_buffer_import_dmabuf(all.context, fd, &buffer));
+	fake.fail_request = 0;
+	assert_int_equal(fake.bos, 1);
+	/* So does a dma-buf without a size. */
+	assert_int_equal(ftruncate(fd, 100), 0);
+	assert_ret(-EINVAL, accel_buffer_import_dmabuf(all.context, fd, &buffer));
+	assert_text("size");
+	assert_int_equal(fake.bos, 1);
+	close(fd);
+	fclose(file);
+	free_all();
+	assert_nothing_left();
+}
+
 #define test(function)	cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -439,6 +517,8 @@ int main(void)
 		test(test_events),
 		test(test_texts),
 		test(test_placement),
+		test(test_dmabuf),
+		test(test_dmabuf_errors),
 		test(test_every_call_fails),
 	};
 

@@ -71,32 +71,56 @@ static void compete(struct rig_queue *a, struct rig_queue *b, unsigned int ms, u
 	used[1] = active(b) - before[1];
 }
 
+/* A busy machine may upset one round; a wrong scheduler upsets them all. */
+static bool competes_as(struct rig_queue *a, struct rig_queue *b, unsigned int ms,
+			bool (*expected)(uint64_t used_a, uint64_t used_b))
+{
+	uint64_t used[2];
+
+	for (int round = 0; round < 5; round++) {
+		compete(a, b, ms, used);
+		if (expected(used[0], used[1]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_equal(uint64_t used_a, uint64_t used_b)
+{
+	return used_a * 2 > used_b && used_b * 2 > used_a;
+}
+
+/* One per cent is guaranteed; most of the engine is the other's. */
+static bool is_minimum_share(uint64_t used_low, uint64_t used_high)
+{
+	return used_low * 100 >= used_low + used_high && used_low * 2 < used_high;
+}
+
+static bool is_starved(uint64_t used_user, uint64_t used_high)
+{
+	return used_user * 200 < used_high;
+}
+
 static void test_equal(void **state)
 {
 	struct rig_queue a, b;
 	struct fixture f;
-	uint64_t used[2];
 
 	prepare(&f, *state);
 	create(&f, &a, 0, ACI_PRIORITY_NORMAL, 0);
 	create(&f, &b, 1, ACI_PRIORITY_NORMAL, 0);
-	compete(&a, &b, 600, used);
-	assert_true(used[0] * 2 > used[1] && used[1] * 2 > used[0]);
+	assert_true(competes_as(&a, &b, 600, is_equal));
 }
 
 static void test_priority_and_share(void **state)
 {
 	struct rig_queue low, high;
 	struct fixture f;
-	uint64_t used[2];
 
 	prepare(&f, *state);
 	create(&f, &low, 0, ACI_PRIORITY_LOW, 0);
 	create(&f, &high, 1, ACI_PRIORITY_HIGH, 0);
-	compete(&low, &high, 1500, used);
-	/* One per cent is guaranteed; most of the engine is the other's. */
-	assert_true(used[0] * 100 >= used[0] + used[1]);
-	assert_true(used[0] * 2 < used[1]);
+	assert_true(competes_as(&low, &high, 1500, is_minimum_share));
 }
 
 /* The share is for kernel queues. */
@@ -104,13 +128,11 @@ static void test_user_has_no_share(void **state)
 {
 	struct rig_queue user, high;
 	struct fixture f;
-	uint64_t used[2];
 
 	prepare(&f, *state);
 	create(&f, &user, 0, ACI_PRIORITY_LOW, ACI_QUEUE_F_USER);
 	create(&f, &high, 1, ACI_PRIORITY_HIGH, 0);
-	compete(&high, &user, 600, used);
-	assert_true(used[1] * 8 < used[0]);
+	assert_true(competes_as(&user, &high, 600, is_starved));
 	assert_int_equal(user.record->error, 0);
 }
 
