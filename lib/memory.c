@@ -178,3 +178,64 @@ int buffer_check_range(const struct accel_buffer *buffer, uint64_t offset, uint6
 			 (unsigned long long)bytes, (unsigned long long)offset,
 			 (unsigned long long)buffer->bytes);
 }
+
+/* --- dma-buf ---------------------------------------------------------------------- */
+
+static int check_dmabuf(const struct transport *transport)
+{
+	if (transport->ops->bo_export)
+		return 0;
+	return error_set(-ENOTSUP, "a virtual card in this process has no dma-bufs");
+}
+
+int accel_buffer_export_dmabuf(struct accel_buffer *buffer, int *fd)
+{
+	struct transport *transport;
+	int ret;
+
+	if (!buffer || !fd)
+		return error_set(-EINVAL, "buffer and fd must not be NULL");
+	*fd = -1;
+	transport = context_transport(buffer->context);
+	ret = check_dmabuf(transport);
+	return ret ? ret : transport->ops->bo_export(buffer->bo, fd);
+}
+
+int accel_buffer_import_dmabuf(struct accel_context *context, int fd, struct accel_buffer **out)
+{
+	struct transport *transport;
+	struct accel_buffer *buffer;
+	int ret;
+
+	if (!context || !out)
+		return error_set(-EINVAL, "context and buffer must not be NULL");
+	*out = NULL;
+	transport = context_transport(context);
+	ret = check_dmabuf(transport);
+	if (ret)
+		return ret;
+	buffer = calloc(1, sizeof(*buffer));
+	if (!buffer)
+		return error_set(-ENOMEM, "out of memory");
+	buffer->context = context;
+	/* Where it is nobody tells: by the card it is always reached, by the CPU perhaps. */
+	buffer->placement = ACCEL_MEMORY_CARD;
+	buffer->flags = ACCEL_BUFFER_MAPPABLE;
+	ret = transport->ops->bo_import(transport, fd, &buffer->bo);
+	if (ret)
+		goto err_free;
+	buffer->bytes = buffer->bo->bytes;
+	ret = buffer_bind(buffer);
+	if (ret)
+		goto err_bo;
+	pthread_mutex_init(&buffer->map_lock, NULL);
+	context_get(context);
+	*out = buffer;
+	return 0;
+
+err_bo:
+	transport->ops->bo_destroy(buffer->bo);
+err_free:
+	free(buffer);
+	return ret;
+}

@@ -78,6 +78,10 @@ struct transport_ops {
 	/** @bo_map: called at most once for a BO; valid until bo_destroy() */
 	int (*bo_map)(struct transport_bo *bo, void **pointer);
 	void (*bo_destroy)(struct transport_bo *bo);
+	/** @bo_export: as a new dma-buf; NULL together with bo_import: there are none */
+	int (*bo_export)(struct transport_bo *bo, int *fd);
+	/** @bo_import: -EOPNOTSUPP: a dma-buf of another device */
+	int (*bo_import)(struct transport *transport, int fd, struct transport_bo **bo);
 
 	int (*queue_create)(struct transport *transport,
 			    const struct transport_queue_options *options,

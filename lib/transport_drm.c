@@ -34,6 +34,7 @@ static void drm_close(struct transport *transport)
 	struct drm_transport *drm = to_drm(transport);
 
 	close(drm->fd);
+	pthread_mutex_destroy(&drm->shared_lock);
 	free(drm);
 }
 
@@ -164,11 +165,10 @@ static int drm_bo_map(struct transport_bo *base, void **pointer)
 static void drm_bo_destroy(struct transport_bo *base)
 {
 	struct drm_bo *bo = (struct drm_bo *)base;
-	struct drm_gem_close close = { .handle = bo->handle };
 
 	if (bo->map)
 		munmap(bo->map, base->bytes);
-	drm_call(to_drm(base->transport), DRM_IOCTL_GEM_CLOSE, &close, "freeing memory");
+	drm_bo_close_handle(bo);
 	free(bo);
 }
 
@@ -186,6 +186,8 @@ static const struct transport_ops drm_ops = {
 	.bo_create = drm_bo_create,
 	.bo_map = drm_bo_map,
 	.bo_destroy = drm_bo_destroy,
+	.bo_export = drm_bo_export,
+	.bo_import = drm_bo_import,
 	.queue_create = drm_queue_create,
 	.queue_submit = drm_queue_submit,
 	.queue_wait = drm_queue_wait,
@@ -253,6 +255,8 @@ int transport_drm_open(const char *node, struct transport **out)
 		free(drm);
 		return ret;
 	}
+	pthread_mutex_init(&drm->shared_lock, NULL);
+	LIST_INIT(&drm->shared);
 	ret = drm_check_driver(drm);
 	if (!ret)
 		ret = drm_check_syncobj(drm);

@@ -108,6 +108,22 @@ uint64_t accel_buffer_address(const struct accel_buffer *buffer);
 uint64_t accel_buffer_bytes(const struct accel_buffer *buffer);
 /** accel_buffer_map() - CPU address, same for every call, valid until the buffer is destroyed. */
 int accel_buffer_map(struct accel_buffer *buffer, void **pointer);
+/**
+ * accel_buffer_export_dmabuf() - a new dma-buf of the buffer's memory; the caller closes @fd
+ *
+ * The memory lives as long as the buffer, the dma-buf or an import of it.
+ * -ENOTSUP: the card is a virtual one in this process. Thread-safe.
+ */
+int accel_buffer_export_dmabuf(struct accel_buffer *buffer, int *fd);
+/**
+ * accel_buffer_import_dmabuf() - a buffer of memory that the same card exported
+ * @fd: stays the caller's
+ *
+ * Its size is in whole pages. accel_buffer_map() works if it did for the
+ * exported buffer. -EOPNOTSUPP: a dma-buf of another device, -ENOTSUP: as for
+ * the export. Thread-safe.
+ */
+int accel_buffer_import_dmabuf(struct accel_context *context, int fd, struct accel_buffer **buffer);
 
 /** accel_memory_get_info() - card memory in bytes. Thread-safe. */
 int accel_memory_get_info(struct accel_device *device, uint64_t *total_bytes, uint64_t *free_bytes);
