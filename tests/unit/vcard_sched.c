@@ -468,6 +468,16 @@ static void test_two_ready_at_once(void **state)
 	rig_stop(&rig);
 }
 
+/* The clock may have read the time before the slice began. */
+static void test_active_time_never_falls(void **state)
+{
+	struct queue queue = { .schedule = QUEUE_BUSY, .active_ns = 5, .slice_start_ns = 100 };
+
+	(void)state;
+	assert_int_equal(queue_active_ns(&queue, 99), 5);
+	assert_int_equal(queue_active_ns(&queue, 101), 6);
+}
+
 /* A limit that is hit while the descriptor completes blames none that was not started. */
 static void test_late_stop(void **state)
 {
@@ -518,6 +528,7 @@ int main(void)
 		rig_test(test_classes),
 		cmocka_unit_test(test_two_engines),
 		cmocka_unit_test(test_two_ready_at_once),
+		cmocka_unit_test(test_active_time_never_falls),
 		rig_test(test_late_stop),
 	};
 

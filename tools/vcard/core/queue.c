@@ -171,7 +171,8 @@ void queue_set_position(struct queue *queue, uint64_t index)
 
 uint64_t queue_active_ns(const struct queue *queue, uint64_t now_ns)
 {
-	if (queue->schedule != QUEUE_BUSY)
+	/* The clock's idea of now may be older than the slice. */
+	if (queue->schedule != QUEUE_BUSY || now_ns < queue->slice_start_ns)
 		return queue->active_ns;
 	return queue->active_ns + (now_ns - queue->slice_start_ns);
 }
