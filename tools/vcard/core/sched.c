@@ -301,10 +301,12 @@ static void stop_queue(struct queue *queue, enum queue_stop stop)
  */
 static uint64_t take_used_ns(struct engine *engine, uint64_t now_ns)
 {
-	uint64_t wall_ns = now_ns - engine->wall_ns, cpu_ns = wall_ns;
+	/* A slice may have begun after the clock read the time. */
+	uint64_t wall_ns = now_ns > engine->wall_ns ? now_ns - engine->wall_ns : 0;
+	uint64_t cpu_ns = wall_ns;
 	struct timespec ts;
 
-	engine->wall_ns = now_ns;
+	engine->wall_ns = MAX(engine->wall_ns, now_ns);
 	if (!clock_gettime(engine->cpu_clock, &ts)) {
 		uint64_t at_ns = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 
