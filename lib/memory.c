@@ -82,6 +82,23 @@ static int buffer_explain(struct accel_context *context, int error, uint64_t byt
 			 (unsigned long long)total);
 }
 
+/* Map a buffer whose memory is there and hand it out, or free both. */
+static int buffer_publish(struct accel_context *context, struct accel_buffer *buffer,
+			  struct accel_buffer **out)
+{
+	int ret = buffer_bind(buffer);
+
+	if (ret) {
+		context_transport(context)->ops->bo_destroy(buffer->bo);
+		free(buffer);
+		return ret;
+	}
+	pthread_mutex_init(&buffer->map_lock, NULL);
+	context_get(context);
+	*out = buffer;
+	return 0;
+}
+
 int accel_buffer_create(struct accel_context *context, uint64_t bytes,
 			enum accel_placement placement, uint32_t flags, struct accel_buffer **out)
 {
@@ -110,16 +127,8 @@ int accel_buffer_create(struct accel_context *context, uint64_t bytes,
 		ret = buffer_explain(context, ret, bytes);
 		goto err_free;
 	}
-	ret = buffer_bind(buffer);
-	if (ret)
-		goto err_bo;
-	pthread_mutex_init(&buffer->map_lock, NULL);
-	context_get(context);
-	*out = buffer;
-	return 0;
+	return buffer_publish(context, buffer, out);
 
-err_bo:
-	transport->ops->bo_destroy(buffer->bo);
 err_free:
 	free(buffer);
 	return ret;
@@ -225,16 +234,8 @@ int accel_buffer_import_dmabuf(struct accel_context *context, int fd, struct acc
 	if (ret)
 		goto err_free;
 	buffer->bytes = buffer->bo->bytes;
-	ret = buffer_bind(buffer);
-	if (ret)
-		goto err_bo;
-	pthread_mutex_init(&buffer->map_lock, NULL);
-	context_get(context);
-	*out = buffer;
-	return 0;
+	return buffer_publish(context, buffer, out);
 
-err_bo:
-	transport->ops->bo_destroy(buffer->bo);
 err_free:
 	free(buffer);
 	return ret;
