@@ -24,7 +24,7 @@ extern "C" {
 
 /* Driver version (DRM_IOCTL_VERSION): major 0; minor counts additions. */
 #define DRM_ACI_DRIVER_MAJOR		0
-#define DRM_ACI_DRIVER_MINOR		1
+#define DRM_ACI_DRIVER_MINOR		2
 
 #define DRM_ACI_QUERY			0x00
 #define DRM_ACI_VM_CREATE		0x01
@@ -35,6 +35,10 @@ extern "C" {
 #define DRM_ACI_QUEUE_CREATE		0x06
 #define DRM_ACI_QUEUE_DESTROY		0x07
 #define DRM_ACI_SUBMIT			0x08
+#define DRM_ACI_BO_CREATE_USERPTR	0x09
+#define DRM_ACI_QUEUE_WAIT		0x0a
+#define DRM_ACI_QUEUE_EVENTFD		0x0b
+#define DRM_ACI_QUEUE_RESUME		0x0c
 
 /** struct drm_aci_array - an array in user memory */
 struct drm_aci_array {
@@ -134,7 +138,7 @@ struct drm_aci_query_queue {
 	__u32 flags;
 	/** @state: ACI_QUEUE_STATE_* */
 	__u32 state;
-	/** @submitted: descriptors submitted */
+	/** @submitted: descriptors submitted; 0 for a user queue, whose tail the kernel never reads */
 	__u64 submitted;
 	/** @completed: descriptors completed */
 	__u64 completed;
@@ -152,7 +156,7 @@ struct drm_aci_query_queue {
 	__u64 macs;
 	/** @bytes: bytes moved */
 	__u64 bytes;
-	/** @jobs_completed: jobs that ended without an error */
+	/** @jobs_completed: jobs that ended without an error; 0 for a user queue */
 	__u64 jobs_completed;
 };
 
@@ -185,7 +189,7 @@ struct drm_aci_vm_create {
 	__u32 pad;
 };
 
-/** struct drm_aci_vm_destroy - EBUSY while it has queues */
+/** struct drm_aci_vm_destroy - EBUSY while it has queues; pending binds are executed first */
 struct drm_aci_vm_destroy {
 	/** @vm_id: the VM */
 	__u32 vm_id;
@@ -216,23 +220,31 @@ struct drm_aci_bind_op {
 	__u64 size;
 };
 
+#define DRM_ACI_VM_BIND_ASYNC		(1u << 0)	/* return once it is queued */
+
 /**
  * struct drm_aci_vm_bind - change mappings, in order
  *
- * On an error in operation n, operations before n stay done; @done tells n.
- * When the ioctl returns, the change is complete on the card: no translation
- * and no access through an old mapping remains.
+ * Binds of a VM are executed in the order of the calls, synchronous ones
+ * included. On an error in operation n, operations before n stay done; @done
+ * tells n.
+ *
+ * Without DRM_ACI_VM_BIND_ASYNC the change is complete on the card when the
+ * ioctl returns: no translation and no access through an old mapping remains.
+ * With it the same holds when the syncobjs of @syncs are signalled, which
+ * happens after those to wait for are; in a LONG_RUNNING VM these are waited
+ * for in the ioctl. After an error no syncobj is touched.
  */
 struct drm_aci_vm_bind {
 	/** @vm_id: the VM */
 	__u32 vm_id;
-	/** @flags: none defined: 0 */
+	/** @flags: DRM_ACI_VM_BIND_* */
 	__u32 flags;
-	/** @ops: of struct drm_aci_bind_op */
+	/** @ops: of struct drm_aci_bind_op; may be none with DRM_ACI_VM_BIND_ASYNC */
 	struct drm_aci_array ops;
-	/** @syncs: of struct drm_aci_sync; reserved for asynchronous binds, count 0 */
+	/** @syncs: of struct drm_aci_sync; count 0 without DRM_ACI_VM_BIND_ASYNC */
 	struct drm_aci_array syncs;
-	/** @done: out: operations done */
+	/** @done: out: operations done, or queued */
 	__u32 done;
 	/** @pad: 0 */
 	__u32 pad;
@@ -246,7 +258,11 @@ struct drm_aci_vm_bind {
 
 #define DRM_ACI_BO_CPU_ACCESS		(1u << 0)	/* CARD: place it in the aperture; HOST always can */
 
-/** struct drm_aci_bo_create - allocate zeroed memory; ENOSPC: card memory is full */
+/**
+ * struct drm_aci_bo_create - allocate zeroed memory
+ *
+ * ENOSPC: no such piece of card memory is left; @available_bytes tells what is.
+ */
 struct drm_aci_bo_create {
 	/** @size: bytes; rounded up to pages, out: the result */
 	__u64 size;
@@ -255,6 +271,32 @@ struct drm_aci_bo_create {
 	/** @cache: DRM_ACI_CACHE_* of CPU mappings */
 	__u32 cache;
 	/** @flags: DRM_ACI_BO_* */
+	__u32 flags;
+	/** @handle: out: GEM handle */
+	__u32 handle;
+	/** @available_bytes: out, CARD: free where this BO may lie, also after ENOSPC */
+	__u64 available_bytes;
+};
+
+#define DRM_ACI_USERPTR_READONLY	(1u << 0)	/* the card may only read */
+
+/**
+ * struct drm_aci_bo_create_userptr - make a BO of the caller's memory, without a copy
+ *
+ * The pages are pinned, and counted against RLIMIT_MEMLOCK of the caller, until
+ * the BO is freed. Anonymous memory, shmem (memfd, tmpfs) and hugetlb are taken;
+ * files of other file systems only with DRM_ACI_USERPTR_READONLY and from a
+ * mapping that is shared and cannot be written. EOPNOTSUPP: other memory.
+ * EFAULT: nothing is mapped there, or not writable without
+ * DRM_ACI_USERPTR_READONLY. ENOMEM: RLIMIT_MEMLOCK. Such a BO has no mmap offset
+ * (EACCES) and cannot be exported.
+ */
+struct drm_aci_bo_create_userptr {
+	/** @addr: user address, page multiple */
+	__u64 addr;
+	/** @size: bytes, page multiple, not 0 */
+	__u64 size;
+	/** @flags: DRM_ACI_USERPTR_* */
 	__u32 flags;
 	/** @handle: out: GEM handle */
 	__u32 handle;
@@ -271,10 +313,21 @@ struct drm_aci_bo_mmap_offset {
 };
 
 /**
- * struct drm_aci_queue_create - make a kernel queue in a FENCE VM
+ * struct drm_aci_queue_create - make a queue
  *
- * A job that runs longer than @timeout_ms of engine time ends with ETIMEDOUT
- * in its fence.
+ * In a FENCE VM it is a kernel queue: jobs come by DRM_IOCTL_ACI_SUBMIT, and one
+ * that runs longer than @timeout_ms of engine time ends with ETIMEDOUT in its
+ * fence. All fields from @ring_handle on are 0 then.
+ *
+ * In a LONG_RUNNING VM it is a user queue (EOPNOTSUPP without
+ * ACI_CAP_USER_QUEUES): the process writes descriptors to the ring and the tail
+ * to the user page and rings the doorbell, as Documentation/aci/queues.rst says.
+ * The kernel reads neither ring nor user page. The card stops it after
+ * @timeout_ms of engine time without progress. Ring and user page are HOST BOs
+ * of the caller that the queue keeps alive and that are zeroed by nobody: their
+ * first contents are the caller's. Doorbell and kick page are mapped from the
+ * device file, one page each, MAP_SHARED and writable; a child after fork() does
+ * not have them.
  */
 struct drm_aci_queue_create {
 	/** @vm_id: the VM */
@@ -293,6 +346,18 @@ struct drm_aci_queue_create {
 	__u32 queue_id;
 	/** @pad: 0 */
 	__u32 pad;
+	/** @ring_handle: BO with the ring, struct aci_desc[@ring_entries] */
+	__u32 ring_handle;
+	/** @user_page_handle: BO with the struct aci_queue_user_page; may be the same */
+	__u32 user_page_handle;
+	/** @ring_offset: into the BO, page multiple */
+	__u64 ring_offset;
+	/** @user_page_offset: into the BO, page multiple; not inside the ring */
+	__u64 user_page_offset;
+	/** @doorbell_offset: out, user queue: offset for mmap */
+	__u64 doorbell_offset;
+	/** @kick_offset: out, user queue: offset for mmap; 0 if the card has no kick pages */
+	__u64 kick_offset;
 };
 
 /** struct drm_aci_queue_destroy - unfinished jobs end with ECANCELED in their fences */
@@ -335,6 +400,64 @@ struct drm_aci_submit {
 	__u32 pad;
 };
 
+/**
+ * struct drm_aci_queue_wait - sleep until a user queue has come so far
+ *
+ * ETIME: @timeout_ns passed. EIO: the queue is stopped and will not get there;
+ * DRM_ACI_QUERY_QUEUE tells why. A signal restarts it. @completed is written in
+ * each of these cases. ENOENT: the queue was destroyed meanwhile.
+ */
+struct drm_aci_queue_wait {
+	/** @queue_id: a user queue; EINVAL for a kernel queue */
+	__u32 queue_id;
+	/** @flags: none defined: 0 */
+	__u32 flags;
+	/** @count: descriptors completed */
+	__u64 count;
+	/** @timeout_ns: absolute CLOCK_MONOTONIC; in the past: do not sleep */
+	__s64 timeout_ns;
+	/** @completed: out: descriptors completed */
+	__u64 completed;
+};
+
+/**
+ * struct drm_aci_queue_eventfd - have an eventfd told, once
+ *
+ * One is added to the eventfd when @count descriptors are completed (at once if
+ * they are), or when the queue stops or is destroyed before. EBUSY: 256 are
+ * waiting already.
+ */
+struct drm_aci_queue_eventfd {
+	/** @queue_id: a user queue; EINVAL for a kernel queue */
+	__u32 queue_id;
+	/** @fd: eventfd */
+	__s32 fd;
+	/** @count: descriptors completed */
+	__u64 count;
+	/** @flags: none defined: 0 */
+	__u32 flags;
+	/** @pad: 0 */
+	__u32 pad;
+};
+
+/**
+ * struct drm_aci_queue_resume - let a stopped user queue go on
+ *
+ * EBUSY: the queue is not stopped. After a reset of the card (error
+ * ACI_STATUS_CARD_RESET) what card memory held may be lost: DRM_ACI_QUERY_VM.
+ */
+struct drm_aci_queue_resume {
+	/** @queue_id: a user queue; EINVAL for a kernel queue */
+	__u32 queue_id;
+	/** @flags: none defined: 0 */
+	__u32 flags;
+	/**
+	 * @index: descriptor to go on with, completed .. completed + ring size:
+	 * error_index tries again, error_index + 1 skips the one that failed
+	 */
+	__u64 index;
+};
+
 #define DRM_IOCTL_ACI_QUERY \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_QUERY, struct drm_aci_query)
 #define DRM_IOCTL_ACI_VM_CREATE \
@@ -353,6 +476,14 @@ struct drm_aci_submit {
 	DRM_IOW(DRM_COMMAND_BASE + DRM_ACI_QUEUE_DESTROY, struct drm_aci_queue_destroy)
 #define DRM_IOCTL_ACI_SUBMIT \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_SUBMIT, struct drm_aci_submit)
+#define DRM_IOCTL_ACI_BO_CREATE_USERPTR \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_BO_CREATE_USERPTR, struct drm_aci_bo_create_userptr)
+#define DRM_IOCTL_ACI_QUEUE_WAIT \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_ACI_QUEUE_WAIT, struct drm_aci_queue_wait)
+#define DRM_IOCTL_ACI_QUEUE_EVENTFD \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_ACI_QUEUE_EVENTFD, struct drm_aci_queue_eventfd)
+#define DRM_IOCTL_ACI_QUEUE_RESUME \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_ACI_QUEUE_RESUME, struct drm_aci_queue_resume)
 
 #if defined(__cplusplus)
 }
