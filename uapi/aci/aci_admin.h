@@ -56,6 +56,7 @@ struct aci_cmd_vm {		/* DELETE_VM */
 };
 
 #define ACI_QUEUE_F_USER		(1u << 0)	/* ring and user page are a process's */
+#define ACI_QUEUE_F_SUSPENDED		(1u << 1)	/* made in state SUSPENDED */
 
 struct aci_cmd_create_queue {
 	__le16 queue_id;

@@ -28,7 +28,7 @@ static void creation(void **state)
 	REFUSED(ACI_STATUS_INVALID_FIELD, cmd.create_queue.priority = 0xff);
 	REFUSED(ACI_STATUS_INVALID_FIELD, cmd.create_queue.ring_shift = 5);
 	REFUSED(ACI_STATUS_INVALID_FIELD, cmd.create_queue.ring_shift = 16);
-	REFUSED(ACI_STATUS_INVALID_FIELD, cmd.create_queue.flags = 2);
+	REFUSED(ACI_STATUS_INVALID_FIELD, cmd.create_queue.flags = 4);
 	REFUSED(ACI_STATUS_INVALID_FIELD, cmd.create_queue.reserved0 = 1);
 	REFUSED(ACI_STATUS_INVALID_FIELD, cmd.create_queue.record = htole64(queue.record_at + 64));
 	REFUSED(ACI_STATUS_INVALID_FIELD,
@@ -117,6 +117,35 @@ static void state_table(void **state)
 					 rig_queue_command(rig, ACI_ADMIN_DELETE_QUEUE, 0, 0));
 		}
 	}
+}
+
+/* proves: ACI-244 */
+static void creation_in_suspension(void **state)
+{
+	struct rig *rig = *state;
+	struct aci_admin_cmd cmd;
+	struct rig_queue queue;
+	struct aci_desc *ring;
+
+	rig_enable(rig);
+	rig_create_vm(rig, 1, 0, rig->root);
+	cmd = rig_queue_make(rig, &queue, 0, 1);
+	cmd.create_queue.flags = ACI_QUEUE_F_SUSPENDED;
+	ring = rig_at(rig, queue.ring);
+	ring[0] = desc_word(0xee, 0, 0);
+	ring[7] = desc_nop();
+	queue.user->tail = htole64(RIG_RING_SIZE + 8);
+	assert_int_equal(SUCCESS, rig_admin(rig, cmd, NULL));
+	expect_state(&queue, ACI_QUEUE_STATE_SUSPENDED, 0);
+	rig_ring(rig, 0, RIG_RING_SIZE + 8);
+	assert_int_equal(ACI_STATUS_INVALID_STATE,
+			 rig_queue_command(rig, ACI_ADMIN_SUSPEND_QUEUE, 0, 0));
+	assert_int_equal(SUCCESS, rig_queue_command(rig, ACI_ADMIN_RESET_QUEUE, 0,
+						    RIG_RING_SIZE + 7));
+	queue.tail = RIG_RING_SIZE + 8;
+	assert_int_equal(SUCCESS, rig_stopped(rig, &queue));
+	assert_int_equal(RIG_RING_SIZE + 8, le64toh(queue.record->completed));
+	expect_state(&queue, ACI_QUEUE_STATE_RUNNING, 0);
 }
 
 /* proves: ACI-175 ACI-177 ACI-179 ACI-180 */
@@ -476,6 +505,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		CARD_TEST(creation),
 		CARD_TEST(state_table),
+		CARD_TEST(creation_in_suspension),
 		CARD_TEST(no_wakeup_is_lost),
 		CARD_TEST(ring_goes_round),
 		CARD_TEST(ring_that_is_not_there),

@@ -68,8 +68,8 @@ static unsigned int check_create(const struct vcard *card, const struct aci_cmd_
 	uint64_t ring_pages = le64toh(cmd->ring_pages);
 	unsigned int classes = card->config.compute_engines ? ENGINE_CLASSES : 1;
 
-	if (cmd->flags & ~ACI_QUEUE_F_USER || cmd->reserved0 || cmd->priority > ACI_PRIORITY_MAX ||
-	    cmd->engine_class >= classes || cmd->ring_shift < RING_SHIFT_MIN ||
+	if (cmd->flags & ~(ACI_QUEUE_F_USER | ACI_QUEUE_F_SUSPENDED) || cmd->reserved0 ||
+	    cmd->priority > ACI_PRIORITY_MAX || cmd->engine_class >= classes || cmd->ring_shift < RING_SHIFT_MIN ||
 	    cmd->ring_shift > RING_SHIFT_MAX)
 		return ACI_STATUS_INVALID_FIELD;
 	if (record % sizeof(struct aci_queue_record) || user_page % ACI_PAGE_SIZE ||
@@ -143,6 +143,13 @@ static void run_queue(struct queue *queue)
 	poll_watch(queue);
 }
 
+static void suspend_queue(struct queue *queue)
+{
+	queue->state = ACI_QUEUE_STATE_SUSPENDED;
+	queue_publish_activity(queue, time_now_ns());
+	queue_publish_state(queue);
+}
+
 static unsigned int install_queue(struct vcard *card, const struct aci_cmd_create_queue *cmd,
 				  const uint64_t pages[ACI_RING_PAGES_MAX])
 {
@@ -172,7 +179,10 @@ static unsigned int install_queue(struct vcard *card, const struct aci_cmd_creat
 	reset_counters(queue);
 	atomic_store(&queue->hang_armed, atomic_exchange(&card->sched.hang_new, 0));
 	queue_set_position(queue, 0);
-	run_queue(queue);
+	if (cmd->flags & ACI_QUEUE_F_SUSPENDED)
+		suspend_queue(queue);
+	else
+		run_queue(queue);
 	return ACI_STATUS_SUCCESS;
 }
 
