@@ -9,7 +9,6 @@
 
 #include "aci_device.h"
 #include "aci_job.h"
-#include "aci_sync.h"
 
 /* Jobs that one fence callback or interrupt pushes; the rest is for a worker. */
 #define ACI_JOB_PUSH_BUDGET	16
@@ -95,38 +94,19 @@ struct aci_job *aci_job_alloc(struct aci_queue *queue, u32 desc_count)
 	job->ctx = queue->fence_ctx;
 	job->queue = queue;
 	job->desc_count = desc_count;
-	job->dep_count = 0;
-	job->out_count = 0;
-	job->has_ins = false;
-	job->deps = &job->inline_dep;
-	job->outs = &job->inline_out;
-	atomic_set(&job->deps_left, 1);
+	aci_sync_init(&job->deps, &job->outs, 1);
 	return job;
 }
 
 /* All that a job has besides its fence. Process context or interrupt. */
 static void aci_job_strip(struct aci_job *job)
 {
-	u32 i;
-
-	for (i = 0; i < job->dep_count; i++)
-		dma_fence_put(job->deps[i].fence);
-	job->dep_count = 0;
-	if (job->deps != &job->inline_dep)
-		kfree(job->deps);
+	aci_sync_drop_deps(&job->deps);
 	/* vfree() may sleep. */
 	if (is_vmalloc_addr(job->many_descs))
 		kvfree_rcu(job->many_descs, rcu);
 	else
 		kfree(job->many_descs);
-}
-
-static void aci_job_unwatch_deps(struct aci_job *job)
-{
-	u32 i;
-
-	for (i = 0; i < job->dep_count; i++)
-		dma_fence_remove_callback(job->deps[i].fence, &job->deps[i].cb);
 }
 
 /**
@@ -135,20 +115,21 @@ static void aci_job_unwatch_deps(struct aci_job *job)
  */
 void aci_job_free(struct aci_job *job)
 {
-	aci_job_unwatch_deps(job);
-	aci_sync_drop_outs(job);
+	aci_sync_unwatch_deps(&job->deps);
+	aci_sync_drop_outs(&job->outs);
 	aci_job_strip(job);
 	kmem_cache_free(aci_job_cache, job);
 }
 
 static void aci_job_dep_signalled(struct dma_fence *fence, struct dma_fence_cb *cb)
 {
-	struct aci_job *job = container_of(cb, struct aci_job_dep, cb)->job;
+	struct aci_sync_deps *deps = container_of(cb, struct aci_sync_dep, cb)->deps;
+	struct aci_job *job = container_of(deps, struct aci_job, deps);
 	struct aci_queue *queue = job->queue;
 
 	/* Without the last count the job may complete, and its queue go. */
 	rcu_read_lock();
-	if (atomic_dec_and_test(&job->deps_left))
+	if (atomic_dec_and_test(&job->deps.left))
 		aci_job_push_ready(queue);
 	rcu_read_unlock();
 }
@@ -159,16 +140,7 @@ static void aci_job_dep_signalled(struct dma_fence *fence, struct dma_fence_cb *
  */
 void aci_job_watch_deps(struct aci_job *job)
 {
-	u32 i;
-
-	for (i = 0; i < job->dep_count; i++) {
-		struct aci_job_dep *dep = &job->deps[i];
-
-		atomic_inc(&job->deps_left);
-		/* Leaves an empty node behind if the fence is signalled. */
-		if (dma_fence_add_callback(dep->fence, &dep->cb, aci_job_dep_signalled))
-			atomic_dec(&job->deps_left);
-	}
+	aci_sync_watch_deps(&job->deps, aci_job_dep_signalled);
 }
 
 static void aci_job_write_ring_locked(struct aci_queue *queue, const struct aci_job *job)
@@ -209,9 +181,9 @@ void aci_job_queue_locked(struct aci_queue *queue, struct aci_job *job)
 	aci_fence_ctx_get(job->ctx);
 	dma_fence_init64(&job->fence, &aci_job_fence_ops, &job->ctx->lock, job->ctx->context,
 			 ++queue->seqno);
-	if (job->out_count)
+	if (job->outs.count)
 		dma_fence_get(&job->fence);
-	if (atomic_dec_and_test(&job->deps_left) && queue->state == ACI_QUEUE_LIVE &&
+	if (atomic_dec_and_test(&job->deps.left) && queue->state == ACI_QUEUE_LIVE &&
 	    list_empty(&queue->waiting) && aci_job_has_room_locked(queue, job)) {
 		aci_job_push_locked(queue, job);
 	} else {
@@ -292,7 +264,7 @@ static bool aci_job_push_some_locked(struct aci_queue *queue, unsigned int budge
 	if (queue->state != ACI_QUEUE_LIVE)
 		return false;
 	list_for_each_entry_safe(job, next, &queue->waiting, node) {
-		if (atomic_read(&job->deps_left) || !aci_job_has_room_locked(queue, job))
+		if (atomic_read(&job->deps.left) || !aci_job_has_room_locked(queue, job))
 			break;
 		if (!budget--) {
 			*more = true;
@@ -510,7 +482,7 @@ void aci_job_cancel_all(struct aci_queue *queue, int error)
 
 	/* Takes the locks of other fences. */
 	list_for_each_entry(job, &waiting, node)
-		aci_job_unwatch_deps(job);
+		aci_sync_unwatch_deps(&job->deps);
 	list_splice_tail(&waiting, &jobs);
 	aci_job_end_all(queue, &jobs, error);
 }

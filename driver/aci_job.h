@@ -9,41 +9,13 @@
 #ifndef ACI_JOB_H
 #define ACI_JOB_H
 
-#include <linux/atomic.h>
 #include <linux/dma-fence.h>
 #include <linux/list.h>
 #include <linux/workqueue.h>
 #include <aci/aci_queue.h>
 
 #include "aci_queue.h"
-
-struct aci_job;
-struct dma_fence_chain;
-struct drm_syncobj;
-
-/**
- * struct aci_job_dep - a fence that a job waits for
- */
-struct aci_job_dep {
-	/** @cb: callback; its node is empty if there is none to remove */
-	struct dma_fence_cb cb;
-	/** @fence: with a reference */
-	struct dma_fence *fence;
-	/** @job: the job */
-	struct aci_job *job;
-};
-
-/**
- * struct aci_job_out - a syncobj that gets the job's fence
- */
-struct aci_job_out {
-	/** @syncobj: with a reference */
-	struct drm_syncobj *syncobj;
-	/** @chain: preallocated for a timeline, else NULL */
-	struct dma_fence_chain *chain;
-	/** @point: of a timeline */
-	u64 point;
-};
+#include "aci_sync.h"
 
 /**
  * struct aci_job_descs - descriptors of a job with several
@@ -73,26 +45,14 @@ struct aci_job {
 	u64 end;
 	/** @desc_count: number of @descs */
 	u32 desc_count;
-	/** @dep_count: number of @deps */
-	u32 dep_count;
-	/** @out_count: number of @outs */
-	u32 out_count;
-	/** @deps_left: fences not signalled, plus one until the job is queued */
-	atomic_t deps_left;
-	/** @has_ins: fences in were named, signalled or not */
-	bool has_ins;
 	/** @descs: private copy of the descriptors */
 	struct aci_desc *descs;
 	/** @many_descs: where @descs are if there are several */
 	struct aci_job_descs *many_descs;
-	/** @deps: fences to wait for */
-	struct aci_job_dep *deps;
+	/** @deps: fences to wait for; one more is left until the job is queued */
+	struct aci_sync_deps deps;
 	/** @outs: syncobjs to signal */
-	struct aci_job_out *outs;
-	/** @inline_dep: @deps of a job with one */
-	struct aci_job_dep inline_dep;
-	/** @inline_out: @outs of a job with one */
-	struct aci_job_out inline_out;
+	struct aci_sync_outs outs;
 	/** @inline_desc: @descs of a job with one */
 	struct aci_desc inline_desc;
 };
@@ -109,6 +69,16 @@ bool aci_job_tell_card_locked(struct aci_queue *queue);
 void aci_job_ring(struct aci_queue *queue);
 void aci_job_push_ready(struct aci_queue *queue);
 void aci_job_push_work(struct work_struct *work);
+
+/**
+ * aci_job_publish() - give the job's fence to its syncobjs
+ * @job: queued job with a reference of ours on its fence; drops that
+ */
+static inline void aci_job_publish(struct aci_job *job)
+{
+	aci_sync_publish_outs(&job->outs, &job->fence);
+	dma_fence_put(&job->fence);
+}
 
 void aci_job_process(struct aci_queue *queue, bool took_entry);
 void aci_job_settle(struct aci_queue *queue);

@@ -18,7 +18,6 @@
 #include "aci_ioctl.h"
 #include "aci_job.h"
 #include "aci_submit.h"
-#include "aci_sync.h"
 
 /* Jobs that are told to the card at once; they stand on the stack. */
 #define ACI_SUBMIT_GROUP	16
@@ -55,7 +54,7 @@ static int aci_submit_fill(struct aci_job *job, struct drm_file *file,
 	ret = aci_submit_check_descs(job->queue, job);
 	if (ret)
 		return ret;
-	ret = aci_sync_parse(job, file, &args->syncs);
+	ret = aci_sync_parse(&job->deps, &job->outs, job->ctx->context, file, &args->syncs);
 	if (ret)
 		return ret;
 	aci_job_watch_deps(job);
@@ -110,7 +109,7 @@ static u32 aci_submit_queue(struct aci_queue *queue, struct aci_job **jobs, u32 
 		*error = aci_submit_admit_locked(queue, jobs[i]);
 		if (*error)
 			break;
-		has_outs = jobs[i]->out_count;
+		has_outs = jobs[i]->outs.count;
 		aci_job_queue_locked(queue, jobs[i]);
 		/* Without a fence out, nothing keeps the job for us. */
 		if (!has_outs)
@@ -138,7 +137,7 @@ static u32 aci_submit_group(struct aci_queue *queue, struct aci_job **jobs, u32 
 	}
 	for (i = 0; i < queued; i++)
 		if (jobs[i])
-			aci_sync_publish_outs(jobs[i]);
+			aci_job_publish(jobs[i]);
 	dma_fence_end_signalling(cookie);
 	for (i = queued; i < count; i++)
 		aci_job_free(jobs[i]);
@@ -162,11 +161,11 @@ static int aci_submit_prepare_group(struct aci_queue *queue, struct drm_file *fi
 		if (IS_ERR(job))
 			return count ?: PTR_ERR(job);
 		/* It may wait for what an earlier job is yet to publish. */
-		if (have_outs && job->has_ins) {
+		if (have_outs && job->deps.named) {
 			aci_job_free(job);
 			break;
 		}
-		have_outs |= job->out_count;
+		have_outs |= job->outs.count;
 		jobs[count] = job;
 	}
 	return count;

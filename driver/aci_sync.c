@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Syncobjs of a job: what it waits for and what it signals.
+ * Syncobjs of a job or a bind.
  */
 
 #include <linux/dma-fence-chain.h>
@@ -9,38 +9,37 @@
 #include <drm/aci_accel.h>
 
 #include "aci_ioctl.h"
-#include "aci_job.h"
 #include "aci_sync.h"
 
 #define ACI_SYNC_MAX	1024
 #define ACI_SYNC_STACK	4
 
-static int aci_sync_add_dep(struct aci_job *job, struct drm_file *file,
+static int aci_sync_add_dep(struct aci_sync_deps *deps, u64 context, struct drm_file *file,
 			    const struct drm_aci_sync *sync)
 {
-	struct aci_job_dep *dep = &job->deps[job->dep_count];
+	struct aci_sync_dep *dep = &deps->array[deps->count];
 	struct dma_fence *fence;
 	int ret;
 
 	ret = drm_syncobj_find_fence(file, sync->handle, sync->point, 0, &fence);
 	if (ret)
 		return ret;
-	/* Jobs of a queue run in order anyhow. */
-	if (fence->context == job->ctx->context || dma_fence_is_signaled(fence)) {
+	/* What has the same timeline runs in order anyhow. */
+	if (fence->context == context || dma_fence_is_signaled(fence)) {
 		dma_fence_put(fence);
 		return 0;
 	}
 	dep->fence = fence;
-	dep->job = job;
+	dep->deps = deps;
 	INIT_LIST_HEAD(&dep->cb.node);
-	job->dep_count++;
+	deps->count++;
 	return 0;
 }
 
-static int aci_sync_add_out(struct aci_job *job, struct drm_file *file,
+static int aci_sync_add_out(struct aci_sync_outs *outs, struct drm_file *file,
 			    const struct drm_aci_sync *sync)
 {
-	struct aci_job_out *out = &job->outs[job->out_count];
+	struct aci_sync_out *out = &outs->array[outs->count];
 
 	out->chain = NULL;
 	out->point = sync->point;
@@ -54,7 +53,7 @@ static int aci_sync_add_out(struct aci_job *job, struct drm_file *file,
 		dma_fence_chain_free(out->chain);
 		return -ENOENT;
 	}
-	job->out_count++;
+	outs->count++;
 	return 0;
 }
 
@@ -67,31 +66,33 @@ static int aci_sync_check(const struct drm_aci_sync *sync)
 	return sync->point ? -EINVAL : 0;
 }
 
-static int aci_sync_alloc(struct aci_job *job, u32 deps, u32 outs)
+static int aci_sync_alloc(struct aci_sync_deps *deps, u32 dep_count, struct aci_sync_outs *outs,
+			  u32 out_count)
 {
-	if (deps > 1) {
-		struct aci_job_dep *array;
+	if (dep_count > 1) {
+		struct aci_sync_dep *array;
 
-		array = kmalloc_array(deps, sizeof(*array), GFP_KERNEL_ACCOUNT);
+		array = kmalloc_array(dep_count, sizeof(*array), GFP_KERNEL_ACCOUNT);
 		if (!array)
 			return -ENOMEM;
-		job->deps = array;
+		deps->array = array;
 	}
-	if (outs > 1) {
-		struct aci_job_out *array;
+	if (out_count > 1) {
+		struct aci_sync_out *array;
 
-		array = kvmalloc_array(outs, sizeof(*array), GFP_KERNEL_ACCOUNT);
+		array = kvmalloc_array(out_count, sizeof(*array), GFP_KERNEL_ACCOUNT);
 		if (!array)
 			return -ENOMEM;
-		job->outs = array;
+		outs->array = array;
 	}
 	return 0;
 }
 
-static int aci_sync_fill(struct aci_job *job, struct drm_file *file, struct drm_aci_sync *syncs,
+static int aci_sync_fill(struct aci_sync_deps *deps, struct aci_sync_outs *outs, u64 context,
+			 struct drm_file *file, struct drm_aci_sync *syncs,
 			 const struct drm_aci_array *array)
 {
-	u32 i, outs = 0;
+	u32 i, out_count = 0;
 	int ret;
 
 	for (i = 0; i < array->count; i++) {
@@ -102,27 +103,32 @@ static int aci_sync_fill(struct aci_job *job, struct drm_file *file, struct drm_
 		if (ret)
 			return ret;
 		if (syncs[i].flags & DRM_ACI_SYNC_SIGNAL)
-			outs++;
+			out_count++;
 	}
-	job->has_ins = outs < array->count;
-	ret = aci_sync_alloc(job, array->count - outs, outs);
+	deps->named = out_count < array->count;
+	ret = aci_sync_alloc(deps, array->count - out_count, outs, out_count);
 	for (i = 0; i < array->count && !ret; i++)
 		ret = syncs[i].flags & DRM_ACI_SYNC_SIGNAL ?
-		      aci_sync_add_out(job, file, &syncs[i]) :
-		      aci_sync_add_dep(job, file, &syncs[i]);
+		      aci_sync_add_out(outs, file, &syncs[i]) :
+		      aci_sync_add_dep(deps, context, file, &syncs[i]);
 	return ret;
 }
 
 /**
- * aci_sync_parse() - look up the syncobjs of a job
- * @job: job that is not queued; the caller frees it after an error
+ * aci_sync_parse() - look up syncobjs
+ * @deps: set up; gets the fences to wait for
+ * @outs: set up; gets the syncobjs to signal
+ * @context: fences of this timeline need no wait
  * @file: caller
  * @array: of struct drm_aci_sync
+ *
+ * The caller drops both also after an error.
  *
  * Return: 0; -ENOENT for an unknown handle; -EINVAL for a wrong entry or a
  * syncobj to wait for that has no fence yet; or another negative error.
  */
-int aci_sync_parse(struct aci_job *job, struct drm_file *file, const struct drm_aci_array *array)
+int aci_sync_parse(struct aci_sync_deps *deps, struct aci_sync_outs *outs, u64 context,
+		   struct drm_file *file, const struct drm_aci_array *array)
 {
 	struct drm_aci_sync stack[ACI_SYNC_STACK];
 	struct drm_aci_sync *syncs = stack;
@@ -140,48 +146,116 @@ int aci_sync_parse(struct aci_job *job, struct drm_file *file, const struct drm_
 		if (!syncs)
 			return -ENOMEM;
 	}
-	ret = aci_sync_fill(job, file, syncs, array);
+	ret = aci_sync_fill(deps, outs, context, file, syncs, array);
 	if (syncs != stack)
 		kvfree(syncs);
 	return ret;
 }
 
 /**
- * aci_sync_publish_outs() - give the job's fence to its syncobjs
- * @job: queued job with a reference of ours on its fence; drops that
+ * aci_sync_watch_deps() - be told when the fences are signalled
+ * @deps: fences
+ * @func: callback, in any context and under the fence's lock; its dma_fence_cb is
+ *	that of a struct aci_sync_dep, whose set it counts down
  */
-void aci_sync_publish_outs(struct aci_job *job)
+void aci_sync_watch_deps(struct aci_sync_deps *deps, dma_fence_func_t func)
 {
 	u32 i;
 
-	for (i = 0; i < job->out_count; i++) {
-		struct aci_job_out *out = &job->outs[i];
+	for (i = 0; i < deps->count; i++) {
+		struct aci_sync_dep *dep = &deps->array[i];
 
-		if (out->chain)
-			drm_syncobj_add_point(out->syncobj, out->chain, &job->fence, out->point);
-		else
-			drm_syncobj_replace_fence(out->syncobj, &job->fence);
-		/* The syncobj owns it now. */
-		out->chain = NULL;
+		atomic_inc(&deps->left);
+		/* Leaves an empty node behind if the fence is signalled. */
+		if (dma_fence_add_callback(dep->fence, &dep->cb, func))
+			atomic_dec(&deps->left);
 	}
-	aci_sync_drop_outs(job);
-	dma_fence_put(&job->fence);
 }
 
 /**
- * aci_sync_drop_outs() - forget the syncobjs that the job was to signal
- * @job: job
+ * aci_sync_unwatch_deps() - be told no more
+ * @deps: fences
+ *
+ * Takes the locks of the fences: no callback is running when it returns.
  */
-void aci_sync_drop_outs(struct aci_job *job)
+void aci_sync_unwatch_deps(struct aci_sync_deps *deps)
 {
 	u32 i;
 
-	for (i = 0; i < job->out_count; i++) {
-		drm_syncobj_put(job->outs[i].syncobj);
-		dma_fence_chain_free(job->outs[i].chain);
+	for (i = 0; i < deps->count; i++)
+		dma_fence_remove_callback(deps->array[i].fence, &deps->array[i].cb);
+}
+
+/**
+ * aci_sync_wait_deps() - sleep until all fences are signalled
+ * @deps: fences that are not watched
+ *
+ * Return: 0 or -ERESTARTSYS.
+ */
+int aci_sync_wait_deps(struct aci_sync_deps *deps)
+{
+	long ret = 0;
+	u32 i;
+
+	for (i = 0; i < deps->count && !ret; i++)
+		ret = dma_fence_wait(deps->array[i].fence, true);
+	return ret;
+}
+
+/**
+ * aci_sync_drop_deps() - forget the fences
+ * @deps: fences that are not watched
+ *
+ * Process context or interrupt.
+ */
+void aci_sync_drop_deps(struct aci_sync_deps *deps)
+{
+	u32 i;
+
+	for (i = 0; i < deps->count; i++)
+		dma_fence_put(deps->array[i].fence);
+	deps->count = 0;
+	if (deps->array != &deps->single)
+		kfree(deps->array);
+	deps->array = &deps->single;
+}
+
+/**
+ * aci_sync_publish_outs() - give a fence to the syncobjs
+ * @outs: syncobjs; empty afterwards
+ * @fence: fence
+ */
+void aci_sync_publish_outs(struct aci_sync_outs *outs, struct dma_fence *fence)
+{
+	u32 i;
+
+	for (i = 0; i < outs->count; i++) {
+		struct aci_sync_out *out = &outs->array[i];
+
+		if (out->chain)
+			drm_syncobj_add_point(out->syncobj, out->chain, fence, out->point);
+		else
+			drm_syncobj_replace_fence(out->syncobj, fence);
+		/* The syncobj owns it now. */
+		out->chain = NULL;
 	}
-	job->out_count = 0;
-	if (job->outs != &job->inline_out)
-		kvfree(job->outs);
-	job->outs = &job->inline_out;
+	aci_sync_drop_outs(outs);
+}
+
+/**
+ * aci_sync_drop_outs() - forget the syncobjs
+ * @outs: syncobjs; empty afterwards
+ */
+void aci_sync_drop_outs(struct aci_sync_outs *outs)
+{
+	u32 i;
+
+	for (i = 0; i < outs->count; i++) {
+		drm_syncobj_put(outs->array[i].syncobj);
+		dma_fence_chain_free(outs->array[i].chain);
+	}
+	outs->count = 0;
+	if (outs->array != &outs->single)
+		kvfree(outs->array);
+	outs->array = &outs->single;
 }
