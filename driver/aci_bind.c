@@ -194,7 +194,7 @@ static int aci_bind_map_bo(struct aci_bind *bind, const struct drm_aci_bind_op *
 
 	if (check_add_overflow(op->offset, op->size, &end) || end > obj->size)
 		return -EINVAL;
-	ret = aci_gem_prepare(map.bo);
+	ret = aci_gem_prepare(map.bo, map.readonly);
 	ret = ret ?: aci_bind_fill_spare(bind);
 	ret = ret ?: aci_pt_prepare_unmap(&bind->vm->pt, op->va, op->size);
 	ret = ret ?: aci_pt_prepare_map(&bind->vm->pt, &map);

@@ -32,6 +32,7 @@
 #include "aci_reset.h"
 #include "aci_submit.h"
 #include "aci_sysfs.h"
+#include "aci_userptr.h"
 #include "aci_vm.h"
 
 static int aci_open(struct drm_device *drm, struct drm_file *file)
@@ -110,6 +111,7 @@ static const struct drm_ioctl_desc aci_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(ACI_QUEUE_CREATE, aci_queue_create_ioctl, 0),
 	DRM_IOCTL_DEF_DRV(ACI_QUEUE_DESTROY, aci_queue_destroy_ioctl, 0),
 	DRM_IOCTL_DEF_DRV(ACI_SUBMIT, aci_submit_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(ACI_BO_CREATE_USERPTR, aci_bo_create_userptr_ioctl, 0),
 };
 
 static const struct drm_driver aci_drm_driver = {

@@ -57,7 +57,7 @@ static void aci_fdinfo_show_memory(struct drm_printer *p, struct drm_file *file)
 	idr_for_each_entry(&file->object_idr, obj, id) {
 		struct aci_bo *bo = to_aci_bo(obj);
 
-		if (bo->is_card)
+		if (aci_bo_is_card(bo))
 			aci_fdinfo_add(&card, obj, true);
 		else
 			aci_fdinfo_add(&host, obj, bo->shmem.pages || bo->shmem.sgt);

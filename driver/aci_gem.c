@@ -13,9 +13,7 @@
 
 #include "aci_device.h"
 #include "aci_gem.h"
-
-/* The shmem helper keeps an array of page pointers, which kvmalloc() limits to INT_MAX bytes. */
-#define ACI_BO_BYTES_MAX	((u64)INT_MAX / sizeof(struct page *) * PAGE_SIZE)
+#include "aci_userptr.h"
 
 /**
  * aci_gem_track() - let remove() find the BO's DMA mappings
@@ -33,16 +31,22 @@ void aci_gem_track(struct aci_device *adev, struct aci_bo *bo)
  * The shmem helper would unmap when the object is freed, which may be long
  * after the driver lost the device. It finds nothing left to do then.
  */
+static void aci_gem_host_unmap_dma(struct aci_bo *bo)
+{
+	dma_unmap_sgtable(bo->shmem.base.dev->dev, bo->shmem.sgt, DMA_BIDIRECTIONAL, 0);
+	sg_free_table(bo->shmem.sgt);
+	kfree(bo->shmem.sgt);
+}
+
 static void aci_gem_drop_dma(struct aci_bo *bo)
 {
-	struct sg_table *sgt = bo->shmem.sgt;
-
-	if (!sgt)
+	if (!bo->shmem.sgt)
 		return;
+	if (bo->kind == ACI_BO_USERPTR)
+		aci_userptr_unmap_dma(bo);
+	else
+		aci_gem_host_unmap_dma(bo);
 	bo->shmem.sgt = NULL;
-	dma_unmap_sgtable(bo->shmem.base.dev->dev, sgt, DMA_BIDIRECTIONAL, 0);
-	sg_free_table(sgt);
-	kfree(sgt);
 }
 
 /**
@@ -163,19 +167,23 @@ struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool writ
 /**
  * aci_gem_prepare() - give the BO addresses that the card can use
  * @bo: BO
+ * @readonly: the card will only read
  *
- * Return: 0 or a negative error.
+ * Return: 0; -EACCES if the BO is for reading only, but not @readonly; or
+ * another negative error.
  */
-int aci_gem_prepare(struct aci_bo *bo)
+int aci_gem_prepare(struct aci_bo *bo, bool readonly)
 {
-	if (bo->is_card)
-		return 0;
-	return PTR_ERR_OR_ZERO(drm_gem_shmem_get_pages_sgt(&bo->shmem));
+	if (bo->readonly && !readonly)
+		return -EACCES;
+	if (bo->kind == ACI_BO_HOST)
+		return PTR_ERR_OR_ZERO(drm_gem_shmem_get_pages_sgt(&bo->shmem));
+	return 0;
 }
 
 static void aci_bo_iter_enter(struct aci_bo_iter *iter)
 {
-	if (iter->bo->is_card) {
+	if (aci_bo_is_card(iter->bo)) {
 		struct aci_device *adev = to_aci_device(iter->bo->shmem.base.dev);
 
 		iter->addr = ACI_BUDDY(block_offset)(iter->block);
@@ -195,7 +203,7 @@ static void aci_bo_iter_enter(struct aci_bo_iter *iter)
 void aci_bo_iter_init(struct aci_bo_iter *iter, struct aci_bo *bo, u64 offset)
 {
 	iter->bo = bo;
-	if (bo->is_card)
+	if (aci_bo_is_card(bo))
 		iter->block = list_first_entry(&bo->blocks, struct aci_buddy_block, link);
 	else
 		iter->sg = bo->shmem.sgt->sgl;
@@ -212,7 +220,7 @@ void aci_bo_iter_advance(struct aci_bo_iter *iter, u64 bytes)
 {
 	while (bytes >= iter->left) {
 		bytes -= iter->left;
-		if (iter->bo->is_card) {
+		if (aci_bo_is_card(iter->bo)) {
 			if (list_is_last(&iter->block->link, &iter->bo->blocks))
 				return;
 			iter->block = list_next_entry(iter->block, link);
@@ -321,7 +329,7 @@ int aci_bo_mmap_offset_ioctl(struct drm_device *drm, void *data, struct drm_file
 	if (!obj)
 		return -ENOENT;
 	bo = to_aci_bo(obj);
-	if (bo->is_card && !bo->in_aperture) {
+	if (bo->kind == ACI_BO_USERPTR || (aci_bo_is_card(bo) && !bo->in_aperture)) {
 		ret = -EACCES;
 	} else {
 		ret = drm_gem_create_mmap_offset(obj);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Buffer objects: host memory by the shmem helper, card memory of our own.
+ * Buffer objects: host memory by the shmem helper, card memory of our own, and
+ * memory of a process (aci_userptr.h).
  *
- * Both are a struct aci_bo, so that one cast fits all GEM objects of the
+ * All are a struct aci_bo, so that one cast fits all GEM objects of the
  * device. DMA mappings live until the object is freed or the device is
  * removed, whichever comes first; aci_device.bo_lock decides.
  */
@@ -15,28 +16,53 @@
 #include "compat.h"
 
 struct aci_device;
+struct aci_userptr;
+
+/* The shmem helper keeps an array of page pointers, which kvmalloc() limits to INT_MAX bytes. */
+#define ACI_BO_BYTES_MAX	((u64)INT_MAX / sizeof(struct page *) * PAGE_SIZE)
+
+/**
+ * enum aci_bo_kind - where the memory is from
+ * @ACI_BO_HOST: the shmem helper
+ * @ACI_BO_CARD: the card
+ * @ACI_BO_USERPTR: a process
+ */
+enum aci_bo_kind {
+	ACI_BO_HOST,
+	ACI_BO_CARD,
+	ACI_BO_USERPTR,
+};
 
 /**
  * struct aci_bo - a buffer object
  */
 struct aci_bo {
-	/** @shmem: base; of a card BO only its GEM object is used */
+	/** @shmem: base; of BOs other than ACI_BO_HOST only its GEM object and sgt are used */
 	struct drm_gem_shmem_object shmem;
 	/** @node: in aci_device.bos */
 	struct list_head node;
-	/** @is_card: in card memory */
-	bool is_card;
+	/** @kind: where the memory is from */
+	enum aci_bo_kind kind;
+	/** @readonly: the card may only read */
+	bool readonly;
 	/** @in_aperture: card BO that the CPU can map */
 	bool in_aperture;
 	/** @blocks: of a card BO */
 	struct list_head blocks;
 	/** @dummy: what CPU mappings of a card BO show once the card is gone */
 	struct page *dummy;
+	/** @userptr: pages of a userptr BO */
+	struct aci_userptr *userptr;
 };
 
 static inline struct aci_bo *to_aci_bo(struct drm_gem_object *obj)
 {
 	return container_of(obj, struct aci_bo, shmem.base);
+}
+
+static inline bool aci_bo_is_card(const struct aci_bo *bo)
+{
+	return bo->kind == ACI_BO_CARD;
 }
 
 /**
@@ -59,7 +85,7 @@ struct drm_gem_object *aci_gem_create_object(struct drm_device *drm, size_t size
 struct drm_gem_object *aci_gem_prime_import(struct drm_device *drm, struct dma_buf *dma_buf);
 struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool write_combined);
 struct aci_bo *aci_gem_create_card(struct aci_device *adev, u64 bytes, bool in_aperture);
-int aci_gem_prepare(struct aci_bo *bo);
+int aci_gem_prepare(struct aci_bo *bo, bool readonly);
 void aci_gem_track(struct aci_device *adev, struct aci_bo *bo);
 void aci_gem_untrack(struct aci_bo *bo);
 void aci_gem_drop_dma_all(struct aci_device *adev);

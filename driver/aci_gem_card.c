@@ -126,7 +126,7 @@ struct aci_bo *aci_gem_create_card(struct aci_device *adev, u64 bytes, bool in_a
 	if (IS_ERR(obj))
 		return ERR_CAST(obj);
 	bo = to_aci_bo(obj);
-	bo->is_card = true;
+	bo->kind = ACI_BO_CARD;
 	bo->in_aperture = in_aperture;
 	obj->funcs = &aci_gem_card_funcs;
 	drm_gem_private_object_init(&adev->drm, obj, bytes);

@@ -255,7 +255,7 @@ static u64 aci_pt_flags(const struct aci_pt_tree *tree, const struct aci_pt_map 
 
 	if (!map->readonly)
 		flags |= ACI_PTE_WRITE;
-	if (map->bo->is_card)
+	if (aci_bo_is_card(map->bo))
 		flags |= ACI_PTE_CARD;
 	else if (tree->adev->caps.cap & ACI_CAP_SNOOP)
 		flags |= ACI_PTE_SNOOP;

@@ -112,7 +112,7 @@ static int aci_reset_scrub_bos(struct aci_device *adev)
 
 	mutex_lock(&adev->bo_lock);
 	list_for_each_entry(bo, &adev->bos, node) {
-		if (!ret && bo->is_card)
+		if (!ret && aci_bo_is_card(bo))
 			ret = aci_vram_scrub(adev, &bo->blocks);
 	}
 	mutex_unlock(&adev->bo_lock);

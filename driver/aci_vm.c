@@ -154,7 +154,7 @@ int aci_vm_rebuild(struct aci_vm *vm, bool memory_kept)
 	vm->reset_generation = vm->adev->reset_generation;
 	if (!memory_kept)
 		drm_gpuvm_for_each_va(gpuva, &vm->gpuvm)
-			vm->lost |= to_aci_bo(gpuva->gem.obj)->is_card;
+			vm->lost |= aci_bo_is_card(to_aci_bo(gpuva->gem.obj));
 	return aci_vm_create_on_card(vm);
 }
 

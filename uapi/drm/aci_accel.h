@@ -286,10 +286,12 @@ struct drm_aci_bo_create {
  * The pages are pinned, and counted against RLIMIT_MEMLOCK of the caller, until
  * the BO is freed. Anonymous memory, shmem (memfd, tmpfs) and hugetlb are taken;
  * files of other file systems only with DRM_ACI_USERPTR_READONLY and from a
- * mapping that is shared and cannot be written. EOPNOTSUPP: other memory.
- * EFAULT: nothing is mapped there, or not writable without
- * DRM_ACI_USERPTR_READONLY. ENOMEM: RLIMIT_MEMLOCK. Such a BO has no mmap offset
- * (EACCES) and cannot be exported.
+ * mapping that is shared and cannot be written. (A private mapping of a file that
+ * can be written is anonymous memory.) EOPNOTSUPP: other memory, memory that the
+ * card does not reach, or a card that does not snoop. EFAULT: nothing is mapped
+ * there, or not writable without DRM_ACI_USERPTR_READONLY. ENOMEM: RLIMIT_MEMLOCK.
+ * Such a BO has no mmap offset (EACCES) and cannot be exported (EOPNOTSUPP). With
+ * DRM_ACI_USERPTR_READONLY it can only be bound with DRM_ACI_BIND_READONLY (EACCES).
  */
 struct drm_aci_bo_create_userptr {
 	/** @addr: user address, page multiple */
