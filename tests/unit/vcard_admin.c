@@ -359,7 +359,7 @@ static void test_reset_during_admin(void **state)
 		rig_admin_submit(rig, &cmd);
 	}
 	begin_ns = rig_now_ns();
-	vcard_function_reset(rig->card);
+	vcard_reset(rig->card, ACI_RESET_FLR);
 	assert_true(rig_now_ns() - begin_ns <
 		    rig_read32(rig, ACI_REG_T_FLR_MS) * 1000000ull);
 	rig_enable(rig);
@@ -393,12 +393,12 @@ static void test_firmware(void **state)
 	/* Active after the next reset, not before; then the other way by selection. */
 	assert_int_equal(identify(rig, ACI_IDENTIFY_CARD, 0, card), 0);
 	assert_string_equal(card->firmware, FIRMWARE_FACTORY);
-	vcard_function_reset(rig->card);
+	vcard_reset(rig->card, ACI_RESET_FLR);
 	rig_enable(rig);
 	assert_int_equal(identify(rig, ACI_IDENTIFY_CARD, 0, card), 0);
 	assert_string_equal(card->firmware, "2.5.1");
 	assert_int_equal(commit(rig, 0), 0);
-	vcard_function_reset(rig->card);
+	vcard_reset(rig->card, ACI_RESET_FLR);
 	rig_enable(rig);
 	assert_int_equal(identify(rig, ACI_IDENTIFY_CARD, 0, card), 0);
 	assert_string_equal(card->firmware, FIRMWARE_FACTORY);

@@ -242,7 +242,7 @@ static void test_function_reset(void **state)
 	rig_ctl(rig, "hang next");
 	rig_submit(&queue, &nop);
 	rig_wait_started(&queue, 1);
-	vcard_function_reset(rig->card);
+	vcard_reset(rig->card, ACI_RESET_FLR);
 	before = *queue.record;
 	for (uint64_t i = 0; i < rig->aperture.bytes; i += 509)
 		assert_int_equal(((uint8_t *)rig->aperture.map)[i], 0);
@@ -346,7 +346,7 @@ static void test_garbage(void **state)
 			rig_write32(rig, ACI_REG_RESET, ACI_RESET_CARD | ACI_RESET_KEY << 16);
 		vcard_kick(rig->card, (unsigned int)(seed >> 50));
 	}
-	vcard_function_reset(rig->card);
+	vcard_reset(rig->card, ACI_RESET_FLR);
 	rig_enable(rig);
 	rig_create_vm(rig, 1, 0);
 }

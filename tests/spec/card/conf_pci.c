@@ -247,6 +247,37 @@ static void no_request_without_bus_master(void **state)
 	assert_int_equal(SUCCESS, rig_run(rig, &rig->queue, desc_nop()));
 }
 
+/* proves: ACI-136 ACI-137 */
+static void sleep_and_wake(void **state)
+{
+	struct rig *rig = *state;
+	uint32_t at = find_capability(rig, PCI_CAP_ID_PM) + PCI_PM_CTRL, control;
+	unsigned int irqs;
+
+	if (at == PCI_PM_CTRL)
+		skip();
+	control = config(rig, at) & ~(uint32_t)PCI_PM_CTRL_STATE_MASK;
+	if (!(control & PCI_PM_CTRL_NO_SOFT_RESET))
+		skip();
+	rig_start(rig);
+	assert_int_equal(SUCCESS, rig_run(rig, &rig->queue, desc_nop()));
+	assert_int_equal(SUCCESS, rig_queue_command(rig, ACI_ADMIN_SUSPEND_QUEUE, 0, 0));
+	irqs = rig->irqs;
+	config_put(rig, at, control | 3);
+	assert_int_equal(3, config(rig, at) & PCI_PM_CTRL_STATE_MASK);
+	assert_int_equal(UINT32_MAX, rig_read(rig, ACI_REG_STATUS));
+	rig_ring(rig, 0, 1);
+	rig_write(rig, ACI_REG_CTRL, 0);
+	config_put(rig, at, control);
+	/* Nothing was lost, nothing arrived. */
+	assert_int_equal(irqs, rig->irqs);
+	assert_int_equal(ACI_STATUS_REG_READY, rig_read(rig, ACI_REG_STATUS));
+	assert_int_equal(ACI_CTRL_ENABLE, rig_read(rig, ACI_REG_CTRL));
+	assert_int_equal(SUCCESS, rig_queue_command(rig, ACI_ADMIN_RESUME_QUEUE, 0, 0));
+	assert_int_equal(SUCCESS, rig_run(rig, &rig->queue, desc_nop()));
+	assert_int_equal(2, le64toh(rig->queue.record->completed));
+}
+
 #define BASE_TEST(name) { #name "_of_base_profile", name, rig_setup_base, rig_teardown, NULL }
 
 int main(void)
@@ -260,6 +291,7 @@ int main(void)
 		CARD_TEST(memory_through_the_bar),
 		CARD_TEST(doorbells_elsewhere),
 		CARD_TEST(no_request_without_bus_master),
+		CARD_TEST(sleep_and_wake),
 	};
 
 	return cmocka_run_group_tests_name("pci", tests, NULL, NULL);

@@ -86,12 +86,19 @@ static void destroy(void *card)
 
 static uint64_t reg_read(void *card, uint32_t offset, unsigned int size)
 {
-	return vcard_reg_read(((struct rig_vcard *)card)->card, offset, size);
+	uint64_t value = 0;
+
+	assert_true(pci_bar_read(&((struct rig_vcard *)card)->pci, PCI_BAR_REGS, offset, &value,
+				 size));
+	return le64toh(value);
 }
 
 static void reg_write(void *card, uint32_t offset, uint64_t value, unsigned int size)
 {
-	vcard_reg_write(((struct rig_vcard *)card)->card, offset, value, size);
+	const uint64_t data = htole64(value);
+
+	assert_true(pci_bar_write(&((struct rig_vcard *)card)->pci, PCI_BAR_REGS, offset, &data,
+				  size));
 }
 
 static void config_read(void *card, uint32_t offset, void *data, uint32_t bytes)
@@ -127,7 +134,7 @@ static void doorbell_write(void *card, uint64_t offset, uint64_t value, unsigned
 /* The host sets Bus Master Enable anew, as after a real one. */
 static void function_reset(void *card)
 {
-	pci_reset(&((struct rig_vcard *)card)->pci);
+	pci_reset(&((struct rig_vcard *)card)->pci, ACI_RESET_FLR);
 	bus_master(card, true);
 }
 

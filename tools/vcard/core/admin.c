@@ -218,6 +218,41 @@ static void fetch_commands(struct vcard *card)
 	}
 }
 
+/* Injected. Return: true if the command is not to be executed, with @status what it ends in. */
+static bool inject(struct vcard *card, struct admin_command *command, unsigned int *status)
+{
+	uint8_t opcode = command->cmd.opcode;
+	struct fault fault;
+	bool failed = false;
+
+	if (!command->seen) {
+		command->seen = true;
+		command->stuck = fault_take(card, FAULT_ADMIN_TIMEOUT, opcode, NULL);
+		if (fault_take(card, FAULT_ADMIN_DELAY, opcode, &fault))
+			command->not_before_ns = time_now_ns() + fault.value * NS_PER_MS;
+		failed = fault_take(card, FAULT_ADMIN_FAIL, opcode, &fault);
+	}
+	if (failed)
+		*status = (unsigned int)fault.value;
+	else if (!command->begun && command->aborted)
+		*status = ACI_STATUS_ABORTED;
+	else if (!command->begun && (command->stuck || time_now_ns() < command->not_before_ns))
+		*status = ADMIN_AGAIN;
+	else
+		return false;
+	return true;
+}
+
+static void corrupt_completion(struct vcard *card, struct admin_command *command)
+{
+	struct fault fault;
+
+	if (!fault_take(card, FAULT_ADMIN_CORRUPT, command->cmd.opcode, &fault))
+		return;
+	command->cmd.cid ^= htole16((uint16_t)fault.random | 1);
+	command->result = fault.random;
+}
+
 static void step_command(struct vcard *card, struct admin_command *command)
 {
 	struct admin *admin = &card->admin;
@@ -225,15 +260,15 @@ static void step_command(struct vcard *card, struct admin_command *command)
 
 	if (!command->begun && cid_in_flight(admin, command))
 		status = ACI_STATUS_ID_IN_USE;
-	else if (!command->begun && command->aborted)
-		status = ACI_STATUS_ABORTED;
-	else
+	else if (!inject(card, command, &status)) {
 		status = execute(card, command);
-	if (status == ADMIN_AGAIN) {
-		command->begun = true;
-		return;
+		command->begun |= status == ADMIN_AGAIN;
 	}
-	post_completion(card, command, status);
+	if (status == ADMIN_AGAIN)
+		return;
+	corrupt_completion(card, command);
+	if (!fault_take(card, FAULT_ADMIN_LOSE, command->cmd.opcode, NULL))
+		post_completion(card, command, status);
 	TAILQ_REMOVE(&admin->pending, command, link);
 	admin->pending_count--;
 	free(command);
@@ -280,7 +315,7 @@ static uint64_t beat(struct vcard *card, uint64_t next_ns)
 
 	if (now_ns < next_ns)
 		return next_ns;
-	if (!atomic_load(&card->admin.heartbeat_stopped))
+	if (!fault_look(card, FAULT_HEARTBEAT_STOP, NULL))
 		atomic_fetch_add(&card->admin.heartbeat, 1);
 	return now_ns + HEARTBEAT_NS;
 }
@@ -295,6 +330,10 @@ static void *admin_run(void *arg)
 		uint32_t sequence = waker_read(&admin->waker);
 		bool again = false;
 
+		if (fault_look(card, FAULT_FIRMWARE_HANG, NULL)) {
+			waker_wait(&admin->waker, sequence, time_now_ns() + HEARTBEAT_NS);
+			continue;
+		}
 		pthread_mutex_lock(&admin->step_lock);
 		if (admin->enabled && !atomic_load(&card->regs.fatal))
 			again = run_round(card);

@@ -32,6 +32,9 @@ struct admin_command {
 	bool begun;
 	bool aborted;			/* clean up, then complete as ABORTED */
 	bool stepped;			/* in this round */
+	bool stuck;			/* injected: never completes */
+	bool seen;			/* faults were looked for */
+	uint64_t not_before_ns;		/* injected */
 	uint64_t begun_ns;
 	uint64_t position;
 	uint64_t result;
@@ -48,7 +51,6 @@ struct admin {
 	_Atomic uint32_t sq_tail;	/* registers */
 	_Atomic uint32_t cq_head;
 	_Atomic uint32_t heartbeat;
-	_Atomic bool heartbeat_stopped;	/* ctl */
 
 	pthread_mutex_t step_lock;
 	bool enabled;

@@ -281,14 +281,11 @@ static bool test_engines(struct vcard *card)
 unsigned int admin_self_test(struct vcard *card, struct admin_command *command)
 {
 	const struct aci_cmd_self_test *cmd = &command->cmd.self_test;
-	unsigned int fail = atomic_load(&card->fail_self_test);
-
 	if (cmd->level || cmd->reserved0 || !fields_are_zero(cmd->reserved1, sizeof(cmd->reserved1)))
 		return ACI_STATUS_INVALID_FIELD;
 	if (command->aborted)
 		return ACI_STATUS_ABORTED;
-	if (fail) {
-		atomic_store(&card->fail_self_test, fail - 1);
+	if (fault_take(card, FAULT_SELF_TEST, FAULT_ANY, NULL)) {
 		command->result = SELF_TEST_CODE_INJECTED;
 		return ACI_STATUS_SELF_TEST_FAILED;
 	}
@@ -305,7 +302,6 @@ unsigned int admin_scrub(struct vcard *card, struct admin_command *command)
 {
 	const struct aci_cmd_scrub *cmd = &command->cmd.scrub;
 	uint64_t addr = le64toh(cmd->addr), bytes = le64toh(cmd->bytes), step;
-	unsigned int fail = atomic_load(&card->fail_scrub);
 
 	if (!fields_are_zero(cmd->reserved, sizeof(cmd->reserved)) || addr % ACI_PAGE_SIZE ||
 	    !bytes || bytes % ACI_PAGE_SIZE || bytes > SCRUB_BYTES_MAX ||
@@ -313,10 +309,8 @@ unsigned int admin_scrub(struct vcard *card, struct admin_command *command)
 		return ACI_STATUS_INVALID_FIELD;
 	if (command->aborted)
 		return ACI_STATUS_ABORTED;
-	if (fail) {
-		atomic_store(&card->fail_scrub, fail - 1);
+	if (!command->begun && fault_take(card, FAULT_SCRUB, FAULT_ANY, NULL))
 		return ACI_STATUS_SCRUB_FAILED;
-	}
 	step = MIN(bytes - command->position, SCRUB_STEP_BYTES);
 	if (!memory_zero(card, addr + command->position, step))
 		return ACI_STATUS_SCRUB_FAILED;

@@ -118,8 +118,6 @@ static void reset_counters(struct queue *queue)
 	atomic_store(&queue->jobs, 0);
 	atomic_store(&queue->stop, QUEUE_STOP_NONE);
 	atomic_store(&queue->suspend, false);
-	atomic_store(&queue->hang_armed, 0);
-	atomic_store(&queue->corrupt_armed, 0);
 	queue->active_ns = 0;
 	queue->shown_active_ns = 0;
 	queue->notify_posted = 0;
@@ -177,7 +175,7 @@ static unsigned int install_queue(struct vcard *card, const struct aci_cmd_creat
 	memcpy(queue->ring_pages, pages, sizeof(queue->ring_pages));
 	queue->schedule = QUEUE_IDLE;
 	reset_counters(queue);
-	atomic_store(&queue->hang_armed, atomic_exchange(&card->sched.hang_new, 0));
+	fault_queue_created(card, queue->id);
 	queue_set_position(queue, 0);
 	if (cmd->flags & ACI_QUEUE_F_SUSPENDED)
 		suspend_queue(queue);
@@ -266,6 +264,12 @@ static unsigned int delete_step(struct queue *queue, struct admin_command *comma
 
 static unsigned int reset_step(struct queue *queue, struct admin_command *command)
 {
+	if (!command->begun && fault_take(queue->card, FAULT_RESET_FAIL, ACI_RESET_QUEUE, NULL))
+		return ACI_STATUS_INTERNAL;
+	if (!command->begun && fault_take(queue->card, FAULT_RESET_HANG, ACI_RESET_QUEUE, NULL))
+		command->stuck = true;
+	if (command->stuck)
+		return command->aborted ? ACI_STATUS_ABORTED : ADMIN_AGAIN;
 	if (!stop_step(queue))
 		return expired(command, T_QUEUE_RESET_MS) ? ACI_STATUS_TIMEOUT : ADMIN_AGAIN;
 	queue_set_position(queue, le64toh(command->cmd.queue.index));

@@ -178,6 +178,7 @@ int vcard_create(const struct vcard_config *config, const struct vcard_ops *ops,
 	card->doorbells.fd = -1;
 	atomic_store(&card->log_level, config->log_level);
 	init_lock(&card->lock);
+	fault_init(&card->faults);
 	notify_init(card);
 	admin_init(card);
 	inval_init(card);
@@ -219,6 +220,7 @@ void vcard_destroy(struct vcard *card)
 	inval_destroy(card);
 	admin_destroy(card);
 	notify_destroy(card);
+	fault_destroy(&card->faults);
 	pthread_mutex_destroy(&card->lock);
 	free(card);
 }

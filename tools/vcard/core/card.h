@@ -85,8 +85,18 @@ void vcard_reg_write(struct vcard *card, uint64_t offset, uint64_t value, unsign
 /** The page that wakes the card for queue @queue was written. */
 void vcard_kick(struct vcard *card, unsigned int queue);
 
-/** Function level reset: scrubs all memory, returns when done (bounded by T_FLR_MS). */
-void vcard_function_reset(struct vcard *card);
+/**
+ * vcard_reset() - Function Level Reset or bus reset
+ * @level: ACI_RESET_FLR or ACI_RESET_BUS
+ *
+ * Scrubs all memory, returns when done (bounded by T_FLR_MS). Return: false if
+ * it had no effect: the card is not there, or a fault was injected.
+ */
+bool vcard_reset(struct vcard *card, unsigned int level);
+/** vcard_power_on() - off and on again; also what was removed is there again */
+void vcard_power_on(struct vcard *card);
+/** vcard_is_absent() - removed, or dead after a reset: all reads give all ones */
+bool vcard_is_absent(struct vcard *card);
 
 /** Memory behind a BAR: a memfd that stays the card's, its mapping in this process, its size. */
 struct vcard_window {

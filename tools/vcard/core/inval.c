@@ -39,6 +39,7 @@ static unsigned int check_command(const struct aci_inv_cmd *cmd)
 static unsigned int execute(struct vcard *card, const struct aci_inv_cmd *cmd)
 {
 	unsigned int status = check_command(cmd);
+	struct fault fault;
 	struct vm *vm;
 
 	if (status != ACI_STATUS_SUCCESS)
@@ -51,12 +52,16 @@ static unsigned int execute(struct vcard *card, const struct aci_inv_cmd *cmd)
 	if (!vm)
 		return ACI_STATUS_INVALID_ID;
 
-	if (cmd->opcode == ACI_INV_VM)
+	if (fault_take(card, FAULT_INVAL_FAIL, FAULT_ANY, &fault))
+		status = (unsigned int)fault.value;
+	else if (fault_take(card, FAULT_INVAL_SKIP, FAULT_ANY, NULL))
+		status = ACI_STATUS_SUCCESS;
+	else if (cmd->opcode == ACI_INV_VM)
 		vm_invalidate(vm, 0, VA_LIMIT);
 	else
 		vm_invalidate(vm, le64toh(cmd->va), le64toh(cmd->bytes));
 	vm_put(vm);
-	return ACI_STATUS_SUCCESS;
+	return status;
 }
 
 static bool publish(struct vcard *card)
@@ -75,6 +80,28 @@ static void give_up(struct vcard *card, uint16_t code)
 	card_fail(card, code);
 }
 
+/* Injected: is the next command to wait? (step_lock) */
+static bool is_held_up(struct vcard *card)
+{
+	struct inval *inval = &card->inval;
+	struct fault fault;
+
+	if (!inval->seen) {
+		inval->seen = true;
+		inval->stuck = fault_take(card, FAULT_INVAL_TIMEOUT, FAULT_ANY, NULL);
+		if (fault_take(card, FAULT_INVAL_DELAY, FAULT_ANY, &fault))
+			inval->not_before_ns = time_now_ns() + fault.value * NS_PER_MS;
+	}
+	return inval->stuck || (inval->not_before_ns && time_now_ns() < inval->not_before_ns);
+}
+
+static void forget_faults(struct inval *inval)
+{
+	inval->seen = false;
+	inval->stuck = false;
+	inval->not_before_ns = 0;
+}
+
 /* One command (step_lock). Return: true if there may be another. */
 static bool run_one(struct vcard *card)
 {
@@ -90,6 +117,9 @@ static bool run_one(struct vcard *card)
 		give_up(card, ACI_STATUS_RING_OVERRUN);
 		return false;
 	}
+	if (is_held_up(card))
+		return false;
+	forget_faults(inval);
 	if (!dma_read(&card->dma, inval->sq_base + slot * sizeof(cmd), &cmd, sizeof(cmd))) {
 		give_up(card, ACI_STATUS_DMA_ERROR);
 		return false;
@@ -114,13 +144,15 @@ static void *inval_run(void *arg)
 
 	while (!atomic_load(&inval->exiting)) {
 		uint32_t sequence = waker_read(&inval->waker);
+		uint64_t deadline_ns;
 		bool again;
 
 		pthread_mutex_lock(&inval->step_lock);
 		again = inval->enabled && !atomic_load(&card->regs.fatal) && run_one(card);
+		deadline_ns = inval->stuck ? 0 : inval->not_before_ns;
 		pthread_mutex_unlock(&inval->step_lock);
 		if (!again)
-			waker_wait(&inval->waker, sequence, 0);
+			waker_wait(&inval->waker, sequence, deadline_ns);
 	}
 	return NULL;
 }
@@ -159,5 +191,6 @@ void inval_enable(struct vcard *card, uint64_t sq_base, uint64_t record_base, ui
 void inval_disable(struct vcard *card)
 {
 	card->inval.enabled = false;
+	forget_faults(&card->inval);
 	atomic_store(&card->inval.sq_tail, 0);
 }

@@ -31,6 +31,9 @@ struct inval {
 	uint64_t sq_base;
 	uint64_t record_base;
 	uint32_t shift;
+	bool seen;			/* faults of the next command were looked for */
+	bool stuck;			/* injected: it never completes */
+	uint64_t not_before_ns;		/* injected; 0: at once */
 	uint64_t completed;
 	uint64_t error;
 };

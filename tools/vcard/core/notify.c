@@ -28,6 +28,7 @@ void notify_stop(struct vcard *card)
 	for (unsigned int i = 0; i < VECTORS_MAX; i++) {
 		pthread_mutex_lock(&card->notify[i].lock);
 		card->notify[i].irq_pending = false;
+		atomic_store(&card->notify[i].delayed_ns, 0);
 		pthread_mutex_unlock(&card->notify[i].lock);
 	}
 	pthread_mutex_lock(&card->events.lock);
@@ -102,14 +103,29 @@ void notify_unbind(struct vcard *card, unsigned int index)
 
 /* --- Interrupts --- */
 
-static bool take_one(_Atomic unsigned int *counter)
+static void send_irq(struct vcard *card, unsigned int vector)
 {
-	unsigned int left = atomic_load(counter);
+	atomic_fetch_add(&card->irqs, 1);
+	card->ops->raise_irq(card->opaque, vector);
+}
 
-	while (left) {
-		if (atomic_compare_exchange_weak(counter, &left, left - 1))
-			return true;
+/* Injected. Return: true if the interrupt is not to be sent now. */
+static bool inject_irq(struct vcard *card, unsigned int vector)
+{
+	struct fault fault;
+
+	if (fault_take(card, FAULT_IRQ_DROP, (int)vector, NULL)) {
+		atomic_fetch_add(&card->irqs_dropped, 1);
+		return true;
 	}
+	if (fault_take(card, FAULT_IRQ_DELAY, (int)vector, &fault)) {
+		atomic_store(&card->notify[vector].delayed_ns,
+			     time_now_ns() + fault.value * NS_PER_MS);
+		waker_wake(&card->sched.clock_waker);
+		return true;
+	}
+	if (fault_take(card, FAULT_IRQ_DUPLICATE, (int)vector, NULL))
+		send_irq(card, vector);
 	return false;
 }
 
@@ -118,12 +134,8 @@ void irq_raise(struct vcard *card, unsigned int vector)
 	/* An MSI is a memory write like any other. */
 	if (!atomic_load(&card->dma.enabled))
 		return;
-	if (take_one(&card->irq_drop)) {
-		atomic_fetch_add(&card->irqs_dropped, 1);
-		return;
-	}
-	atomic_fetch_add(&card->irqs, 1);
-	card->ops->raise_irq(card->opaque, vector);
+	if (!inject_irq(card, vector))
+		send_irq(card, vector);
 }
 
 static void raise_limited(struct vcard *card, unsigned int index, struct notify_ring *ring)
@@ -148,6 +160,13 @@ uint64_t notify_run_timers(struct vcard *card, uint64_t now_ns)
 		struct notify_ring *ring = &card->notify[i];
 		uint64_t due_ns;
 
+		due_ns = atomic_load(&ring->delayed_ns);
+		if (due_ns && due_ns <= now_ns) {
+			atomic_store(&ring->delayed_ns, 0);
+			send_irq(card, i);
+		} else if (due_ns && (!next_ns || due_ns < next_ns)) {
+			next_ns = due_ns;
+		}
 		pthread_mutex_lock(&ring->lock);
 		due_ns = ring->last_irq_ns + ring->interval_us * NS_PER_US;
 		if (ring->irq_pending && due_ns <= now_ns) {
@@ -173,8 +192,13 @@ static uint32_t phase_of(uint64_t posted, uint32_t shift)
 bool notify_post(struct vcard *card, unsigned int index, uint16_t queue_id)
 {
 	struct notify_ring *ring = &card->notify[index];
+	struct fault fault;
 	bool posted = true;
 
+	if (fault_take(card, FAULT_NOTIFY_LOSE, queue_id, NULL))
+		return true;
+	if (fault_take(card, FAULT_NOTIFY_CORRUPT, queue_id, &fault))
+		queue_id = (uint16_t)fault.random;
 	pthread_mutex_lock(&ring->lock);
 	if (ring->base) {
 		uint64_t slot = ring->posted & ((1ull << ring->shift) - 1);
@@ -204,6 +228,15 @@ static bool write_event(struct vcard *card, const struct event_ring *ring, struc
 	       dma_store64(&card->dma, at + phase_at, phase_of(ring->posted, ring->shift));
 }
 
+/* Injected: anything but the phase, which write_event() writes. */
+static void corrupt_event(struct aci_event *event, uint64_t random)
+{
+	uint64_t *words = (uint64_t *)event;
+
+	for (size_t i = 0; i < offsetof(struct aci_event, phase) / sizeof(*words); i++)
+		words[i] ^= htole64(random * (2 * i + 1));
+}
+
 void event_post(struct vcard *card, uint8_t type, uint8_t severity, uint16_t code,
 		uint16_t queue_id, uint16_t vm_id, uint64_t info)
 {
@@ -217,7 +250,12 @@ void event_post(struct vcard *card, uint8_t type, uint8_t severity, uint16_t cod
 		.info = htole64(info),
 		.timestamp = htole64(time_now_ns()),
 	};
+	struct fault fault;
 
+	if (fault_take(card, FAULT_EVENT_LOSE, FAULT_ANY, NULL))
+		return;
+	if (fault_take(card, FAULT_EVENT_CORRUPT, FAULT_ANY, &fault))
+		corrupt_event(&event, fault.random);
 	pthread_mutex_lock(&ring->lock);
 	if (ring->base) {
 		if (ring->posted - ring->head >= 1u << ring->shift)

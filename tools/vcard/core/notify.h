@@ -24,6 +24,7 @@ struct notify_ring {
 	uint64_t posted;
 	uint64_t last_irq_ns;
 	bool irq_pending;	/* held back by the interval */
+	_Atomic uint64_t delayed_ns;	/* injected: an interrupt is due then; 0: none */
 };
 
 struct event_ring {
@@ -57,7 +58,7 @@ uint64_t notify_run_timers(struct vcard *card, uint64_t now_ns);
 void event_post(struct vcard *card, uint8_t type, uint8_t severity, uint16_t code,
 		uint16_t queue_id, uint16_t vm_id, uint64_t info);
 
-/** irq_raise() - unless ctl wants it dropped */
+/** irq_raise() - send MSI-X @vector, if bus mastering is on */
 void irq_raise(struct vcard *card, unsigned int vector);
 
 #endif

@@ -139,6 +139,8 @@ void vcard_kick(struct vcard *card, unsigned int id)
 {
 	struct queue *queue;
 
+	if (vcard_is_absent(card))
+		return;
 	atomic_fetch_add(&card->poller.kicks, 1);
 	pthread_mutex_lock(&card->lock);
 	queue = queue_find(card, id);

@@ -23,6 +23,18 @@ static bool store_user(struct queue *queue, size_t field, uint64_t value)
 	return dma_store64(&queue->card->dma, queue->user_page + field, value);
 }
 
+/* One of the three counts, as a card with a fault writes it. */
+static bool store_count(struct queue *queue, size_t field, enum fault_field which, uint64_t value)
+{
+	struct fault fault;
+
+	if (fault_take_field(queue->card, FAULT_COUNT_AHEAD, queue->id, which, &fault))
+		value += fault.value;
+	if (fault_take_field(queue->card, FAULT_COUNT_BACK, queue->id, which, &fault))
+		value -= fault.value;
+	return store_record(queue, field, value);
+}
+
 bool queue_read_tail(struct queue *queue)
 {
 	queue->tail_known = dma_load64(&queue->card->dma, queue->user_page + USER(tail),
@@ -41,7 +53,7 @@ unsigned int queue_fetch(struct queue *queue)
 	if (!dma_read(&queue->card->dma, page + offset, &queue->desc, sizeof(queue->desc)))
 		return ACI_STATUS_RING_FETCH;
 	queue->fetched = queue->completed + 1;
-	if (!store_record(queue, RECORD(fetched), queue->fetched))
+	if (!store_count(queue, RECORD(fetched), FAULT_FIELD_FETCHED, queue->fetched))
 		return ACI_STATUS_RING_FETCH;
 	return desc_check(queue, &queue->desc);
 }
@@ -49,7 +61,7 @@ unsigned int queue_fetch(struct queue *queue)
 unsigned int queue_start(struct queue *queue)
 {
 	queue->started = queue->completed + 1;
-	if (!store_record(queue, RECORD(started), queue->started))
+	if (!store_count(queue, RECORD(started), FAULT_FIELD_STARTED, queue->started))
 		return ACI_STATUS_RING_FETCH;
 	/* A reader that sees a side effect has to see "started" too. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -67,7 +79,7 @@ void queue_drop_descriptor(struct queue *queue)
 	memset(&queue->exec, 0, sizeof(queue->exec));
 	queue->in_descriptor = false;
 	atomic_store(&queue->in_wait, false);
-	queue->hanging = false;
+	queue->hanging = QUEUE_HANG_NONE;
 }
 
 /*
@@ -100,8 +112,11 @@ unsigned int queue_complete(struct queue *queue)
 	queue->completed++;
 	/* Release stores: everything the descriptor wrote and what it counted come first. */
 	if (!store_record(queue, RECORD(macs), atomic_load(&queue->macs)) ||
-	    !store_record(queue, RECORD(bytes), atomic_load(&queue->bytes)) ||
-	    !store_record(queue, RECORD(completed), queue->completed) ||
+	    !store_record(queue, RECORD(bytes), atomic_load(&queue->bytes)))
+		return ACI_STATUS_RING_FETCH;
+	if (fault_take(queue->card, FAULT_COMPLETION_LOSE, queue->id, NULL))
+		return ACI_STATUS_SUCCESS;
+	if (!store_count(queue, RECORD(completed), FAULT_FIELD_COMPLETED, queue->completed) ||
 	    !store_user(queue, USER(completed), queue->completed))
 		return ACI_STATUS_RING_FETCH;
 	notify_if_armed(queue, false);

@@ -39,6 +39,13 @@ enum queue_stop {
 	QUEUE_STOP_WATCHDOG,
 };
 
+/* Injected: what the descriptor does instead of its work. */
+enum queue_hang {
+	QUEUE_HANG_NONE,
+	QUEUE_HANG_DESCRIPTOR,	/* until it is stopped */
+	QUEUE_HANG_ENGINE,	/* until the card is stopped */
+};
+
 /* Position inside a COPY, COPY_STRIDED or FILL. */
 struct copy_position {
 	uint64_t row;
@@ -70,7 +77,7 @@ struct queue {
 	struct copy_position position;
 	struct tcs_exec exec;
 	uint64_t wait_since_ns;
-	_Atomic bool hanging;		/* by ctl */
+	_Atomic int hanging;		/* enum queue_hang */
 	uint64_t notified;		/* the notify_at value that was served */
 	uint64_t notify_posted;		/* entries posted; the host counts those that it took */
 
@@ -80,8 +87,6 @@ struct queue {
 	_Atomic uint64_t bytes;
 	_Atomic uint64_t jobs;
 	_Atomic bool in_wait;			/* the descriptor is a WAIT: no active time */
-	_Atomic unsigned int hang_armed;
-	_Atomic unsigned int corrupt_armed;
 	_Atomic int stop;		/* enum queue_stop */
 	_Atomic bool suspend;		/* leave the engine at the next border */
 

@@ -195,7 +195,8 @@ uint64_t vcard_reg_read(struct vcard *card, uint64_t offset, unsigned int size)
 {
 	uint64_t value;
 
-	if ((size != 4 && size != 8) || offset % size || offset > UINT32_MAX - 8)
+	if ((size != 4 && size != 8) || offset % size || offset > UINT32_MAX - 8 ||
+	    vcard_is_absent(card))
 		return UINT64_MAX;
 	pthread_mutex_lock(&card->regs.lock);
 	value = read_half(card, (uint32_t)offset);
@@ -342,7 +343,8 @@ static void write_half(struct vcard *card, uint32_t offset, uint32_t value)
 
 void vcard_reg_write(struct vcard *card, uint64_t offset, uint64_t value, unsigned int size)
 {
-	if ((size != 4 && size != 8) || offset % size || offset > UINT32_MAX - 8)
+	if ((size != 4 && size != 8) || offset % size || offset > UINT32_MAX - 8 ||
+	    vcard_is_absent(card))
 		return;
 	pthread_mutex_lock(&card->regs.lock);
 	if (card->regs.reset_state != ACI_RESET_STATE_BUSY) {

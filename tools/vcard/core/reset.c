@@ -183,6 +183,7 @@ static void forget_all(struct vcard *card)
 {
 	notify_restart(card, true);
 	regs_restart(card);
+	fault_clear(card, FAULT_FIRMWARE_HANG);
 	pthread_mutex_lock(&card->lock);
 	firmware_activate(&card->firmware);
 	card->sched.min_share_permille = MIN_SHARE_DEFAULT;
@@ -199,8 +200,22 @@ static void set_reset_state(struct vcard *card, uint8_t state, uint8_t level)
 	pthread_mutex_unlock(&card->regs.lock);
 }
 
+static void fail_reset(struct vcard *card)
+{
+	pthread_mutex_lock(&card->regs.lock);
+	card->regs.reset_state = ACI_RESET_STATE_FAILED;
+	pthread_mutex_unlock(&card->regs.lock);
+}
+
 static void reset_card(struct vcard *card)
 {
+	/* Injected: without the generation, as nothing is reset. BUSY ends with a larger reset. */
+	if (fault_take(card, FAULT_RESET_HANG, ACI_RESET_CARD, NULL))
+		return;
+	if (fault_take(card, FAULT_RESET_FAIL, ACI_RESET_CARD, NULL)) {
+		fail_reset(card);
+		return;
+	}
 	stop_card(card, true);
 	forget_all(card);
 	set_reset_state(card, ACI_RESET_STATE_DONE, ACI_RESET_CARD);
@@ -246,7 +261,10 @@ void control_stop(struct vcard *card)
 	pthread_mutex_unlock(&card->control.lock);
 }
 
-void vcard_function_reset(struct vcard *card)
+/* --- What PCI Express asks for --- */
+
+/* The state after power-on; @presence: what the card is then. */
+static void restart_function(struct vcard *card, enum card_presence presence)
 {
 	pthread_mutex_lock(&card->control.lock);
 	atomic_store(&card->control.reset_wanted, false);
@@ -255,12 +273,53 @@ void vcard_function_reset(struct vcard *card)
 	if (card->memory.bytes && !memory_zero(card, 0, card->memory.bytes))
 		card_log(card, VCARD_LOG_ERROR, "cannot clear the card memory");
 	forget_all(card);
+	pthread_mutex_lock(&card->lock);
+	health_restart(card);
+	pthread_mutex_unlock(&card->lock);
 	set_reset_state(card, ACI_RESET_STATE_IDLE, 0);
+	atomic_store(&card->presence, presence);
 	pthread_mutex_unlock(&card->control.lock);
-	card_log(card, VCARD_LOG_INFO, "function reset");
+}
+
+bool vcard_reset(struct vcard *card, unsigned int level)
+{
+	int presence = atomic_load(&card->presence);
+	bool hangs;
+
+	/* A dead card does not see a write to its configuration space. */
+	if (presence == CARD_REMOVED || (presence == CARD_DEAD && level != ACI_RESET_BUS) ||
+	    fault_take(card, FAULT_RESET_FAIL, (int)level, NULL))
+		return false;
+	hangs = fault_take(card, FAULT_RESET_HANG, (int)level, NULL);
+	restart_function(card, hangs ? CARD_DEAD : CARD_PRESENT);
+	card_log(card, VCARD_LOG_INFO, level == ACI_RESET_FLR ? "function reset" : "bus reset");
+	return true;
+}
+
+void vcard_power_on(struct vcard *card)
+{
+	fault_clear(card, FAULT_REMOVE);
+	restart_function(card, CARD_PRESENT);
+	card_log(card, VCARD_LOG_INFO, "power on");
+}
+
+bool vcard_is_absent(struct vcard *card)
+{
+	return atomic_load(&card->presence) != CARD_PRESENT;
+}
+
+void card_remove(struct vcard *card)
+{
+	atomic_store(&card->presence, CARD_REMOVED);
+	pthread_mutex_lock(&card->lock);
+	interrupt_engines(card);
+	pthread_mutex_unlock(&card->lock);
+	dma_map_enable(&card->dma, false);
+	card_log(card, VCARD_LOG_INFO, "removed");
 }
 
 void vcard_set_bus_master(struct vcard *card, bool on)
 {
-	dma_map_enable(&card->dma, on);
+	if (!vcard_is_absent(card))
+		dma_map_enable(&card->dma, on);
 }

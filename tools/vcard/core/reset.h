@@ -49,5 +49,7 @@ void control_destroy(struct vcard *card);
  * Nothing new is started; what runs is told to stop. Takes card->lock.
  */
 void card_fail(struct vcard *card, uint16_t code);
+/** card_remove() - surprise removal, until vcard_power_on(). Takes card->lock. */
+void card_remove(struct vcard *card);
 
 #endif

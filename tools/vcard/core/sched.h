@@ -73,9 +73,6 @@ struct sched {
 	pthread_t clock;
 	bool clock_started;
 	struct waker clock_waker;
-	_Atomic unsigned int hang_next;	/* ctl: any queue */
-	_Atomic unsigned int hang_new;	/* ctl: the next queue that is created */
-	_Atomic unsigned int corrupt_next;
 };
 
 int sched_init(struct vcard *card);

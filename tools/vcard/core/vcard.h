@@ -16,6 +16,7 @@
 #include "admin.h"
 #include "card.h"
 #include "dma.h"
+#include "fault.h"
 #include "firmware.h"
 #include "health.h"
 #include "inval.h"
@@ -32,6 +33,13 @@
 #define RING_SHIFT_MAX		15	/* 512 pages of 64 descriptors */
 #define EVENT_SHIFT_MAX		10
 #define SCRUB_BYTES_MAX		(256ull << 20)
+
+/* Does anybody answer? */
+enum card_presence {
+	CARD_PRESENT,
+	CARD_DEAD,	/* until a bus reset works: "reset hang" */
+	CARD_REMOVED,	/* until it is plugged in: "remove" */
+};
 
 struct vcard {
 	struct vcard_config config;
@@ -60,9 +68,8 @@ struct vcard {
 
 	_Atomic uint64_t irqs;
 	_Atomic uint64_t irqs_dropped;
-	_Atomic unsigned int irq_drop;	/* ctl: drop so many */
-	_Atomic unsigned int fail_scrub;
-	_Atomic unsigned int fail_self_test;
+	struct faults faults;
+	_Atomic int presence;		/* enum card_presence */
 	_Atomic int log_level;
 };
 

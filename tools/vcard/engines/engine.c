@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The engine thread: takes a queue, runs descriptors for a slice, gives it back. */
 
+#include <time.h>
+
 #include <aci/aci_status.h>
 
 #include "../core/vcard.h"
@@ -8,11 +10,24 @@
 
 /* --- What executors call --- */
 
+/* Injected: all that is done takes longer. */
+static void slow_down(struct vcard *card)
+{
+	struct timespec pause = { 0 };
+	uint64_t us;
+
+	if (!fault_look(card, FAULT_SLOW, &us))
+		return;
+	pause.tv_nsec = (long)(us * NS_PER_US);
+	nanosleep(&pause, NULL);
+}
+
 enum engine_yield engine_should_yield(struct engine_job *job)
 {
 	struct engine *engine = job->engine;
 	struct queue *queue = job->queue;
 
+	slow_down(job->card);
 	atomic_fetch_add(&queue->progress, 1);
 	if (atomic_load(&queue->stop))
 		return ENGINE_STOP;
@@ -38,20 +53,9 @@ void engine_count(struct engine_job *job, uint64_t operations, uint64_t macs, ui
 	atomic_fetch_add(&job->engine->bytes, bytes);
 }
 
-static bool take_one(_Atomic unsigned int *armed)
-{
-	unsigned int left = atomic_load(armed);
-
-	while (left) {
-		if (atomic_compare_exchange_weak(armed, &left, left - 1))
-			return true;
-	}
-	return false;
-}
-
 bool engine_should_corrupt(struct engine_job *job)
 {
-	return take_one(&job->queue->corrupt_armed) || take_one(&job->card->sched.corrupt_next);
+	return fault_take(job->card, FAULT_CORRUPT, job->queue->id, NULL);
 }
 
 /* --- EXEC --- */
@@ -99,7 +103,14 @@ static const op_run operations[] = {
 
 /* --- Slices --- */
 
-/* Injected by ctl: the engine is busy for ever, as with a job in an endless loop. */
+static bool hang_is_over(const struct queue *queue)
+{
+	int stop = atomic_load(&queue->stop);
+
+	return queue->hanging == QUEUE_HANG_ENGINE ? stop == QUEUE_STOP_CARD : stop;
+}
+
+/* Injected: the engine is busy for ever, as with a job in an endless loop. */
 static void hang(struct engine_job *job)
 {
 	struct vcard *card = job->card;
@@ -107,7 +118,7 @@ static void hang(struct engine_job *job)
 	card_log(card, VCARD_LOG_INFO, "queue %u: hangs at %llu (ctl)", job->queue->id,
 		 (unsigned long long)job->queue->completed);
 	pthread_mutex_lock(&card->lock);
-	while (!atomic_load(&job->queue->stop))
+	while (!hang_is_over(job->queue))
 		pthread_cond_wait(&job->engine->work, &card->lock);
 	pthread_mutex_unlock(&card->lock);
 }
@@ -120,6 +131,27 @@ static enum slice_end halt(struct engine_job *job, unsigned int status, uint64_t
 		queue_halt(job->queue, status, job->queue->completed, info);
 	pthread_mutex_unlock(&job->card->lock);
 	return SLICE_HALTED;
+}
+
+/* What a started descriptor meets instead of its work. Return: true if that ends the slice. */
+static bool inject(struct engine_job *job, enum slice_end *end)
+{
+	struct vcard *card = job->card;
+	struct queue *queue = job->queue;
+	struct fault fault;
+
+	if (fault_take(card, FAULT_ECC_UNCORRECTED, queue->id, &fault)) {
+		pthread_mutex_lock(&card->lock);
+		health_count_ecc(card, 0, 1);
+		pthread_mutex_unlock(&card->lock);
+		*end = halt(job, ACI_STATUS_MEMORY_ERROR, fault.value);
+		return true;
+	}
+	if (fault_take(card, FAULT_ENGINE_HANG, (int)job->engine->class, NULL))
+		queue->hanging = QUEUE_HANG_ENGINE;
+	else if (fault_take(card, FAULT_HANG, queue->id, NULL))
+		queue->hanging = QUEUE_HANG_DESCRIPTOR;
+	return false;
 }
 
 /* Return: true when a descriptor is in private memory, checked and started. */
@@ -143,8 +175,7 @@ static bool begin_descriptor(struct engine_job *job, enum slice_end *end)
 		*end = halt(job, status, status == ACI_STATUS_RING_OVERRUN ? queue->tail : 0);
 		return false;
 	}
-	queue->hanging = take_one(&queue->hang_armed) || take_one(&job->card->sched.hang_next);
-	return true;
+	return !inject(job, end);
 }
 
 static bool complete_descriptor(struct engine_job *job, enum slice_end *end)

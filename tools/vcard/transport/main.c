@@ -15,6 +15,7 @@
 
 #include <aci/aci_regs.h>
 
+#include "../core/fault.h"
 #include "../core/firmware.h"
 #include "../core/util.h"
 #include "ctl_socket.h"
@@ -24,11 +25,16 @@
 #define VERSION "0.1"
 #endif
 
+#define FAULTS_MAX	64
+
 struct options {
 	struct vcard_config config;
 	struct pci_ids ids;
 	const char *socket;
 	const char *ctl;
+	const char *seed;
+	const char *faults[FAULTS_MAX];	/* control commands to begin with */
+	unsigned int fault_count;
 	bool once;
 };
 
@@ -60,6 +66,7 @@ static void log_format(enum vcard_log_level level, const char *format, ...)
 static const char usage_text[] =
 	"usage: accel-vcard --socket PATH [OPTION...]\n"
 	"       accel-vcard ctl SOCKET|DEVICE COMMAND...\n"
+	"       accel-vcard faults\n"
 	"       accel-vcard make-firmware VERSION FILE\n"
 	"\n"
 	"  --socket PATH        vfio-user socket to listen on\n"
@@ -78,6 +85,8 @@ static const char usage_text[] =
 	"  --serial TEXT        serial number (up to 31 characters)\n"
 	"  --model TEXT         model name (up to 63 characters)\n"
 	"  --log-level LEVEL    error, warning (default), info or debug\n"
+	"  --seed N             begin random faults here\n"
+	"  --fault COMMAND      arm a fault, as by ctl; may be repeated\n"
 	"  --once               exit when the first connection ends\n"
 	"  --help, --version\n";
 
@@ -191,10 +200,18 @@ static int set_profile(const char *name, const char *value, bool *base)
 	return bad_option(name, value, "full or base");
 }
 
+static int add_fault(struct options *options, const char *value)
+{
+	if (options->fault_count == FAULTS_MAX)
+		return bad_option("fault", value, "given 64 times at most");
+	options->faults[options->fault_count++] = value;
+	return 0;
+}
+
 enum option_id {
 	OPT_SOCKET = 1, OPT_CTL, OPT_MEMORY, OPT_APERTURE, OPT_COPY_ENGINES, OPT_COMPUTE_ENGINES,
 	OPT_QUEUES, OPT_VMS, OPT_VECTORS, OPT_PROFILE, OPT_VENDOR_ID, OPT_DEVICE_ID, OPT_SERIAL,
-	OPT_MODEL, OPT_LOG_LEVEL, OPT_ONCE, OPT_HELP, OPT_VERSION, OPT_COUNT,
+	OPT_MODEL, OPT_LOG_LEVEL, OPT_SEED, OPT_FAULT, OPT_ONCE, OPT_HELP, OPT_VERSION, OPT_COUNT,
 };
 
 static const struct option long_options[] = {
@@ -213,6 +230,8 @@ static const struct option long_options[] = {
 	{ "serial", required_argument, NULL, OPT_SERIAL },
 	{ "model", required_argument, NULL, OPT_MODEL },
 	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
+	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "fault", required_argument, NULL, OPT_FAULT },
 	{ "once", no_argument, NULL, OPT_ONCE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -257,6 +276,11 @@ static int set_option(struct options *options, int option, const char *value)
 		return set_text(name, value, config->model, sizeof(config->model));
 	case OPT_LOG_LEVEL:
 		return set_level(name, value, &config->log_level);
+	case OPT_SEED:
+		options->seed = value;
+		return 0;
+	case OPT_FAULT:
+		return add_fault(options, value);
 	case OPT_ONCE:
 		options->once = true;
 		return 0;
@@ -337,8 +361,6 @@ static int parse_options(int argc, char **argv, struct options *options)
 	return status ? status : -1;
 }
 
-/* --- Run --- */
-
 static void on_log(void *opaque, enum vcard_log_level level, const char *line)
 {
 	(void)opaque;
@@ -409,6 +431,37 @@ static int start_ctl(const struct options *options, struct vcard *card, struct c
 	return fd < 0 ? fd : ctl_server_start(card, fd, server);
 }
 
+/* --- Faults --- */
+
+/* Return: false after a message. */
+static bool control(struct vcard *card, const char *line)
+{
+	char reply[1024];
+
+	if (!vcard_ctl(card, line, reply, sizeof(reply)))
+		return true;
+	fprintf(stderr, "accel-vcard: %s: %s\n", line, reply);
+	return false;
+}
+
+static bool arm_faults(const struct options *options, struct vcard *card)
+{
+	char line[64];
+
+	if (options->seed) {
+		snprintf(line, sizeof(line), "seed %s", options->seed);
+		if (!control(card, line))
+			return false;
+	}
+	for (unsigned int i = 0; i < options->fault_count; i++) {
+		if (!control(card, options->faults[i]))
+			return false;
+	}
+	return true;
+}
+
+/* --- Run --- */
+
 static int run(const struct options *options)
 {
 	/* Static: the card may raise an interrupt before pci_init() is over. */
@@ -429,6 +482,11 @@ static int run(const struct options *options)
 		return fail("cannot make the card", err);
 	}
 	pci_init(&pci, card, &options->ids, options->config.serial, options->config.vectors);
+	if (!arm_faults(options, card)) {
+		unlink(options->socket);
+		vcard_destroy(card);
+		return 2;
+	}
 	err = start_ctl(options, card, &server);
 	if (!err) {
 		printf("ready\n");
@@ -480,6 +538,8 @@ int main(int argc, char **argv)
 		}
 		return ctl_client_run(argv[2], argv + 3);
 	}
+	if (argc == 2 && !strcmp(argv[1], "faults"))
+		return fault_print_help(stdout) < 0;
 	if (argc > 1 && !strcmp(argv[1], "make-firmware")) {
 		if (argc != 4) {
 			fprintf(stderr, "usage: accel-vcard make-firmware VERSION FILE\n");

@@ -22,6 +22,10 @@
 #define MSIX_PBA	(ACI_REG_BAR_BYTES + 0x8000)
 #define REGS_BAR_BYTES	(2 * ACI_REG_BAR_BYTES)
 
+/* Power states as PMCSR has them */
+#define PCI_D0		0
+#define PCI_D3HOT	3
+
 #define EXP_TYPE_ENDPOINT_V2	2
 #define LINK_16GT		4	/* also x16 in bits 9:4 */
 #define LINK_16GT_X16		(LINK_16GT | 16 << 4)
@@ -93,6 +97,7 @@ static void build_pm(struct pci_function *pci)
 
 	cap[0] = PCI_CAP_ID_PM;
 	cap[1] = CAP_EXP;
+	/* D0 and D3hot, no PME. What D3hot does is in Documentation/aci/pci.rst. */
 	put16(cap + PCI_PM_PMC, 3);
 	put16(cap + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET);
 	put16(pci->writable + CAP_PM + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
@@ -232,24 +237,57 @@ void pci_init(struct pci_function *pci, struct vcard *card, const struct pci_ids
 
 /* --- Configuration space --- */
 
-void pci_config_read(const struct pci_function *pci, uint32_t offset, void *data, uint32_t bytes)
+/* Whoever is plugged in again has lost its settings. */
+static bool is_absent(struct pci_function *pci)
 {
+	bool absent = vcard_is_absent(pci->card);
+
+	if (pci->absent && !absent)
+		build_config(pci);
+	pci->absent = absent;
+	return absent;
+}
+
+void pci_config_read(struct pci_function *pci, uint32_t offset, void *data, uint32_t bytes)
+{
+	if (is_absent(pci)) {
+		memset(data, 0xff, bytes);
+		return;
+	}
 	memcpy(data, pci->config + offset, bytes);
+}
+
+static bool is_asleep(const struct pci_function *pci)
+{
+	return get16(pci->config + CAP_PM + PCI_PM_CTRL) & PCI_PM_CTRL_STATE_MASK;
 }
 
 static bool may_master(const struct pci_function *pci)
 {
-	uint16_t state = get16(pci->config + CAP_PM + PCI_PM_CTRL) & PCI_PM_CTRL_STATE_MASK;
+	return get16(pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER && !is_asleep(pci);
+}
 
-	return get16(pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER && !state;
+/* A state that the function does not have leaves it in the one that it is in. */
+static void refuse_power_state(struct pci_function *pci, uint16_t old)
+{
+	uint8_t *at = pci->config + CAP_PM + PCI_PM_CTRL;
+	uint16_t state = get16(at) & PCI_PM_CTRL_STATE_MASK;
+
+	if (state != PCI_D0 && state != PCI_D3HOT)
+		put16(at, (uint16_t)((get16(at) & ~PCI_PM_CTRL_STATE_MASK) | old));
 }
 
 void pci_config_write(struct pci_function *pci, uint32_t offset, const void *data, uint32_t bytes)
 {
 	const uint32_t flr_byte = CAP_EXP + PCI_EXP_DEVCTL + 1;
 	const uint8_t *from = data;
-	bool mastered = may_master(pci);
+	uint16_t old_state;
+	bool mastered;
 
+	if (is_absent(pci))
+		return;
+	mastered = may_master(pci);
+	old_state = get16(pci->config + CAP_PM + PCI_PM_CTRL) & PCI_PM_CTRL_STATE_MASK;
 	for (uint32_t i = 0; i < bytes; i++) {
 		uint8_t *at = &pci->config[offset + i];
 		uint8_t mask = pci->writable[offset + i];
@@ -257,17 +295,25 @@ void pci_config_write(struct pci_function *pci, uint32_t offset, const void *dat
 		*at = (uint8_t)((*at & ~mask) | (from[i] & mask));
 		*at = (uint8_t)(*at & ~(from[i] & pci->write_1_clears[offset + i]));
 	}
+	refuse_power_state(pci, old_state);
 	if (mastered != may_master(pci))
 		vcard_set_bus_master(pci->card, !mastered);
 	if (offset <= flr_byte && flr_byte - offset < bytes &&
 	    from[flr_byte - offset] & PCI_EXP_DEVCTL_BCR_FLR >> 8)
-		pci_reset(pci);
+		pci_reset(pci, ACI_RESET_FLR);
 }
 
-void pci_reset(struct pci_function *pci)
+void pci_reset(struct pci_function *pci, unsigned int level)
 {
-	vcard_function_reset(pci->card);
+	if (vcard_reset(pci->card, level))
+		build_config(pci);
+}
+
+void pci_power_on(struct pci_function *pci)
+{
+	vcard_power_on(pci->card);
 	build_config(pci);
+	pci->absent = false;
 }
 
 /* --- BARs --- */
@@ -296,6 +342,10 @@ bool pci_bar_read(struct pci_function *pci, unsigned int bar, uint64_t offset, v
 
 	if (!access_fits(pci, bar, offset, bytes))
 		return false;
+	if (is_asleep(pci) || vcard_is_absent(pci->card)) {
+		memset(data, 0xff, bytes);
+		return true;
+	}
 	if (bar == PCI_BAR_REGS) {
 		read_regs(pci, offset, data, bytes);
 		return true;
@@ -332,6 +382,8 @@ bool pci_bar_write(struct pci_function *pci, unsigned int bar, uint64_t offset, 
 
 	if (!access_fits(pci, bar, offset, bytes))
 		return false;
+	if (is_asleep(pci) || vcard_is_absent(pci->card))
+		return true;
 	switch (bar) {
 	case PCI_BAR_REGS:
 		if (bytes == 4 || bytes == 8) {

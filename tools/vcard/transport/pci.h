@@ -32,6 +32,7 @@ struct pci_function {
 	struct pci_ids ids;
 	uint64_t serial;			/* device serial number capability */
 	unsigned int vectors;
+	bool absent;				/* as last seen, see vcard_is_absent() */
 	struct vcard_window memory;
 	struct vcard_window doorbells;
 	uint64_t bar_bytes[PCI_BARS];		/* 0: none */
@@ -48,7 +49,7 @@ struct pci_function {
 void pci_init(struct pci_function *pci, struct vcard *card, const struct pci_ids *ids,
 	      const char *serial, unsigned int vectors);
 
-void pci_config_read(const struct pci_function *pci, uint32_t offset, void *data, uint32_t bytes);
+void pci_config_read(struct pci_function *pci, uint32_t offset, void *data, uint32_t bytes);
 void pci_config_write(struct pci_function *pci, uint32_t offset, const void *data, uint32_t bytes);
 
 /* BAR accesses that are not mapped; false: out of range. */
@@ -57,8 +58,10 @@ bool pci_bar_read(struct pci_function *pci, unsigned int bar, uint64_t offset, v
 bool pci_bar_write(struct pci_function *pci, unsigned int bar, uint64_t offset, const void *data,
 		   uint32_t bytes);
 
-/** pci_reset() - function level reset: configuration space and card */
-void pci_reset(struct pci_function *pci);
+/** pci_reset() - @level: ACI_RESET_FLR or ACI_RESET_BUS: configuration space and card */
+void pci_reset(struct pci_function *pci, unsigned int level);
+/** pci_power_on() - off and on again */
+void pci_power_on(struct pci_function *pci);
 
 /** pci_set_irq() - eventfd of a vector (then owned here) or -1 */
 void pci_set_irq(struct pci_function *pci, unsigned int vector, int fd);

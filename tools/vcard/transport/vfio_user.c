@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <aci/aci_regs.h>
+
 #include "../core/util.h"
 #include "guest_memory.h"
 #include "vfio_user.h"
@@ -587,7 +589,7 @@ static int handle_region_write(struct session *session)
 
 static int handle_device_reset(struct session *session)
 {
-	pci_reset(session->pci);
+	pci_reset(session->pci, ACI_RESET_BUS);
 	return 0;
 }
 
@@ -686,7 +688,7 @@ enum vfio_user_end vfio_user_serve(struct pci_function *pci, int connection, int
 	}
 	close_fds(&session);
 	disarm_all(&session);
-	pci_reset(pci);
+	pci_power_on(pci);
 	guest_memory_unmap_all(&session.memory);
 	free(session.request);
 	free(session.reply);
