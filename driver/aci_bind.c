@@ -20,6 +20,7 @@
 #include "aci_gem.h"
 #include "aci_ioctl.h"
 #include "aci_reset.h"
+#include "aci_trace.h"
 #include "aci_vm.h"
 
 #define ACI_BIND_GROUP	64
@@ -203,8 +204,10 @@ static int aci_bind_map_bo(struct aci_bind *bind, const struct drm_aci_bind_op *
 		return ret;
 	bind->readonly = map.readonly;
 	ret = aci_gpuvm_sm_map(&bind->vm->gpuvm, bind, op->va, op->size, obj, op->offset);
-	if (!ret)
+	if (!ret) {
+		trace_aci_vm_bind(bind->vm, true, op->va, op->size);
 		aci_pt_map(&bind->vm->pt, &map, &bind->batch);
+	}
 	up_read(&bind->vm->adev->reset_sem);
 	return ret;
 }
@@ -231,8 +234,10 @@ static int aci_bind_unmap(struct aci_bind *bind, const struct drm_aci_bind_op *o
 	if (ret)
 		return ret;
 	ret = drm_gpuvm_sm_unmap(&bind->vm->gpuvm, bind, op->va, op->size);
-	if (!ret)
+	if (!ret) {
+		trace_aci_vm_bind(bind->vm, false, op->va, op->size);
 		aci_pt_unmap(&bind->vm->pt, op->va, op->size, &bind->batch);
+	}
 	up_read(&bind->vm->adev->reset_sem);
 	return ret;
 }

@@ -20,9 +20,9 @@ static void aci_fdinfo_show_engines(struct drm_printer *p, struct aci_file *afil
 	unsigned long id;
 	unsigned int i;
 
+	xa_lock(&afile->queues);
 	for (i = 0; i < adev->caps.engine_classes; i++)
 		ns[i] = atomic64_read(&afile->retired_ns[i]);
-	xa_lock(&afile->queues);
 	xa_for_each(&afile->queues, id, queue)
 		ns[queue->engine_class] += aci_queue_active_ns(queue);
 	xa_unlock(&afile->queues);

@@ -9,6 +9,7 @@
 
 #include "aci_device.h"
 #include "aci_job.h"
+#include "aci_trace.h"
 
 /* Jobs that one fence callback or interrupt pushes; the rest is for a worker. */
 #define ACI_JOB_PUSH_BUDGET	16
@@ -140,6 +141,11 @@ static void aci_job_dep_signalled(struct dma_fence *fence, struct dma_fence_cb *
  */
 void aci_job_watch_deps(struct aci_job *job)
 {
+	u32 i;
+
+	if (trace_aci_job_wait_enabled())
+		for (i = 0; i < job->deps.count; i++)
+			trace_aci_job_wait(job, job->deps.array[i].fence);
 	aci_sync_watch_deps(&job->deps, aci_job_dep_signalled);
 }
 
@@ -167,6 +173,7 @@ static void aci_job_push_locked(struct aci_queue *queue, struct aci_job *job)
 	queue->tail += job->desc_count;
 	job->end = queue->tail;
 	list_add_tail(&job->node, &queue->pending);
+	trace_aci_job_push(job);
 }
 
 /**
@@ -183,6 +190,7 @@ void aci_job_queue_locked(struct aci_queue *queue, struct aci_job *job)
 			 ++queue->seqno);
 	if (job->outs.count)
 		dma_fence_get(&job->fence);
+	trace_aci_job_submit(job);
 	if (atomic_dec_and_test(&job->deps.left) && queue->state == ACI_QUEUE_LIVE &&
 	    list_empty(&queue->waiting) && aci_job_has_room_locked(queue, job)) {
 		aci_job_push_locked(queue, job);
@@ -377,6 +385,7 @@ static void aci_job_signal_locked(struct list_head *jobs, int error)
 	list_for_each_entry(job, jobs, node) {
 		if (error)
 			dma_fence_set_error(&job->fence, error);
+		trace_aci_job_done(job, error);
 		dma_fence_signal_timestamp_locked(&job->fence, now);
 	}
 }

@@ -174,6 +174,27 @@ static void aci_queue_delete_on_card(struct aci_queue *queue, u64 generation)
 		aci_reset_and_wait(adev, generation, "queue could not be deleted");
 }
 
+/**
+ * aci_queue_keep_counters_locked() - before the record is cleared or freed
+ * @queue: queue that the card does not know; the caller holds its lock
+ */
+void aci_queue_keep_counters_locked(struct aci_queue *queue)
+{
+	const struct aci_queue_record *record = queue->record;
+
+	queue->lost_active_ns += le64_to_cpu(record->active_ns);
+	queue->lost_macs += le64_to_cpu(record->macs);
+	queue->lost_bytes += le64_to_cpu(record->bytes);
+}
+
+static void aci_queue_drop_record(struct aci_queue *queue)
+{
+	spin_lock_irq(&queue->lock);
+	aci_queue_keep_counters_locked(queue);
+	queue->record = NULL;
+	spin_unlock_irq(&queue->lock);
+}
+
 static void aci_queue_unlink(struct aci_queue *queue)
 {
 	struct aci_device *adev = queue->adev;
@@ -217,6 +238,7 @@ void aci_queue_teardown(struct aci_queue *queue, int error)
 	aci_queue_delete_on_card(queue, generation);
 	aci_job_settle(queue);
 	aci_job_cancel_all(queue, error);
+	aci_queue_drop_record(queue);
 	aci_queue_unlink(queue);
 	aci_queue_free_mem(queue);
 	aci_queue_put(queue);
@@ -247,7 +269,7 @@ u64 aci_queue_active_ns(struct aci_queue *queue)
 
 	spin_lock_irq(&queue->lock);
 	ns = queue->lost_active_ns;
-	if (queue->state != ACI_QUEUE_DEAD)
+	if (queue->record)
 		ns += le64_to_cpu(READ_ONCE(queue->record->active_ns));
 	spin_unlock_irq(&queue->lock);
 	return ns;
@@ -274,7 +296,7 @@ void aci_queue_query(struct aci_queue *queue, struct drm_aci_query_queue *out)
 	out->active_ns = queue->lost_active_ns;
 	out->macs = queue->lost_macs;
 	out->bytes = queue->lost_bytes;
-	if (queue->state != ACI_QUEUE_DEAD) {
+	if (queue->record) {
 		const struct aci_queue_record *record = queue->record;
 
 		out->state = min_t(u32, le32_to_cpu(READ_ONCE(record->state)),
@@ -488,16 +510,26 @@ int aci_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file 
 	struct aci_file *afile = file->driver_priv;
 	struct drm_aci_queue_destroy *args = data;
 	struct aci_queue *queue;
+	u64 ns = 0;
 	int idx;
 
 	if (args->pad)
 		return -EINVAL;
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	queue = xa_erase(&afile->queues, args->queue_id);
+	/* At once, so that fdinfo neither misses the queue nor counts it twice. */
+	xa_lock(&afile->queues);
+	queue = __xa_erase(&afile->queues, args->queue_id);
 	if (queue) {
-		atomic64_add(aci_queue_active_ns(queue), &afile->retired_ns[queue->engine_class]);
+		ns = aci_queue_active_ns(queue);
+		atomic64_add(ns, &afile->retired_ns[queue->engine_class]);
+	}
+	xa_unlock(&afile->queues);
+	if (queue) {
 		aci_queue_teardown(queue, -ECANCELED);
+		/* And what it used until it stopped. */
+		atomic64_add(aci_queue_active_ns(queue) - ns,
+			     &afile->retired_ns[queue->engine_class]);
 		aci_queue_put(queue);
 	}
 	drm_dev_exit(idx);

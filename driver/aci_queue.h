@@ -108,7 +108,7 @@ struct aci_queue {
 
 	/* Constant while the queue is not dead. */
 
-	/** @record: control record */
+	/** @record: control record; NULL, under @lock, once it is freed */
 	struct aci_queue_record *record;
 	/** @user_page: where the card looks for the tail */
 	struct aci_queue_user_page *user_page;
@@ -168,6 +168,7 @@ void aci_queue_close_all(struct aci_file *afile);
 int aci_queue_create_on_card(struct aci_queue *queue);
 int aci_queue_command(struct aci_queue *queue, u8 opcode, u64 index, u32 bound_ms, u16 *status);
 u64 aci_queue_active_ns(struct aci_queue *queue);
+void aci_queue_keep_counters_locked(struct aci_queue *queue);
 void aci_queue_query(struct aci_queue *queue, struct drm_aci_query_queue *out);
 
 int aci_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);

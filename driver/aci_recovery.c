@@ -14,6 +14,7 @@
 #include "aci_queue.h"
 #include "aci_recovery.h"
 #include "aci_reset.h"
+#include "aci_trace.h"
 
 /* So many failed jobs in a row, and the queue takes no more. */
 #define ACI_RECOVERY_FAILURES_MAX	8
@@ -140,6 +141,7 @@ bool aci_recovery_convict(struct aci_queue *queue, u32 status, u64 index, u64 in
 		queue->banned = true;
 	banned = queue->banned;
 	spin_unlock_irq(&queue->lock);
+	trace_aci_queue_fault(queue, status, index, info);
 	drm_dbg(&queue->adev->drm, "queue %u: status %#x at %llu, info %#llx%s\n", queue->id,
 		status, index, info, banned ? ", banned" : "");
 	return banned;

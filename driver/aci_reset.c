@@ -19,6 +19,7 @@
 #include "aci_queue.h"
 #include "aci_recovery.h"
 #include "aci_reset.h"
+#include "aci_trace.h"
 #include "aci_vm.h"
 
 /**
@@ -166,9 +167,7 @@ static void aci_reset_clear_record(struct aci_queue *queue)
 	struct aci_queue_record *record = queue->record;
 
 	spin_lock_irq(&queue->lock);
-	queue->lost_active_ns += le64_to_cpu(record->active_ns);
-	queue->lost_macs += le64_to_cpu(record->macs);
-	queue->lost_bytes += le64_to_cpu(record->bytes);
+	aci_queue_keep_counters_locked(queue);
 	queue->head_active_ns = 0;
 	memset(record, 0, sizeof(*record));
 	memset(queue->user_page, 0, sizeof(*queue->user_page));
@@ -299,6 +298,7 @@ void aci_reset_work(struct work_struct *work)
 		if (!ret && aci_telemetry_take_heartbeat_lost(adev))
 			ret = aci_hw_wait_heartbeat(adev);
 		aci_reset_finish(adev, ret, memory_kept);
+		trace_aci_reset(adev, ACI_RESET_CARD, aci_is_ok(adev) ? 0 : -EIO);
 	}
 	up_write(&adev->reset_sem);
 }
