@@ -36,15 +36,6 @@ static int check_end(uint64_t address, uint64_t bytes)
 			 (unsigned long long)address, (unsigned long long)bytes);
 }
 
-static int stream_command(struct accel_stream *stream, const struct aci_desc *desc)
-{
-	int ret = stream_reserve(stream);
-
-	if (!ret)
-		stream_append(stream, desc);
-	return ret;
-}
-
 /* --- Between addresses ------------------------------------------------------------ */
 
 static int copy_locked(struct accel_stream *stream, uint64_t dst, uint64_t src, uint64_t bytes)

@@ -18,7 +18,26 @@ void context_put(struct accel_context *context)
 	pthread_mutex_unlock(&context->lock);
 }
 
-int accel_context_create(struct accel_device *device, struct accel_context **out)
+static int context_init(struct accel_context *context)
+{
+	struct accel_device *device = context->device;
+	int ret;
+
+	if (va_init(&context->va, device->facts.va_start, device->facts.va_end))
+		return error_set(-ENOMEM, "out of memory");
+	ret = device->transport->ops->vm_create(device->transport, context->user_queues,
+						&context->vm_id);
+	if (ret) {
+		va_fini(&context->va);
+		return ret;
+	}
+	pthread_mutex_init(&context->lock, NULL);
+	fence_pool_init(&context->fences, context);
+	return 0;
+}
+
+int accel_context_create_flags(struct accel_device *device, uint32_t flags,
+			       struct accel_context **out)
 {
 	struct accel_context *context;
 	int ret;
@@ -26,21 +45,31 @@ int accel_context_create(struct accel_device *device, struct accel_context **out
 	if (!device || !out)
 		return error_set(-EINVAL, "device and context must not be NULL");
 	*out = NULL;
+	if (flags & ~(uint32_t)ACCEL_CONTEXT_KERNEL_QUEUES)
+		return error_set(-EINVAL, "unknown context flags 0x%x", flags);
 	context = calloc(1, sizeof(*context));
-	if (!context || va_init(&context->va, device->facts.va_start, device->facts.va_end)) {
-		free(context);
+	if (!context)
 		return error_set(-ENOMEM, "out of memory");
-	}
 	context->device = device;
-	ret = device->transport->ops->vm_create(device->transport, &context->vm_id);
+	context->user_queues = !(flags & ACCEL_CONTEXT_KERNEL_QUEUES) &&
+			       device_takes_user_queues(device);
+	ret = context_init(context);
 	if (ret) {
-		va_fini(&context->va);
 		free(context);
 		return ret;
 	}
-	pthread_mutex_init(&context->lock, NULL);
 	*out = context;
 	return 0;
+}
+
+int accel_context_create(struct accel_device *device, struct accel_context **out)
+{
+	return accel_context_create_flags(device, 0, out);
+}
+
+bool accel_context_has_user_queues(const struct accel_context *context)
+{
+	return context && context->user_queues;
 }
 
 void accel_context_destroy(struct accel_context *context)
@@ -56,6 +85,7 @@ void accel_context_destroy(struct accel_context *context)
 			  context->users);
 		return;
 	}
+	fence_pool_fini(&context->fences);
 	transport = context_transport(context);
 	transport->ops->vm_destroy(transport, context->vm_id);
 	va_fini(&context->va);

@@ -11,14 +11,17 @@
 #include <pthread.h>
 
 #include "device.h"
+#include "fence.h"
 #include "va.h"
 
 struct accel_context {
 	struct accel_device *device;
 	uint32_t vm_id;
+	bool user_queues;		/* of streams; set at creation */
 	pthread_mutex_t lock;
 	struct va_space va;
 	unsigned int users;		/* buffers, streams and events */
+	struct fence_pool fences;	/* with user queues; has a lock of its own */
 };
 
 struct accel_buffer {

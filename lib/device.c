@@ -163,6 +163,20 @@ static int device_read_facts(struct accel_device *device)
 	return ret;
 }
 
+/* Streams wait for each other by WAIT and SIGNAL. */
+bool device_takes_user_queues(const struct accel_device *device)
+{
+	const uint64_t needed = 1ull << ACI_OP_WAIT | 1ull << ACI_OP_SIGNAL;
+	const uint64_t caps = ACI_CAP_USER_QUEUES | ACI_CAP_WAIT;
+
+	if (!device->transport->has_user_queues || (device->facts.cap & caps) != caps)
+		return false;
+	for (uint32_t i = 0; i < DEVICE_CLASSES_MAX; i++)
+		if (device->opcodes[i] && (device->opcodes[i] & needed) != needed)
+			return false;
+	return true;
+}
+
 int device_find_set(const struct accel_device *device, const uint8_t uuid[16])
 {
 	for (uint32_t i = 0; i < device->set_count; i++)

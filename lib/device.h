@@ -29,6 +29,9 @@ static inline const struct aci_identify_set *device_get_tcs(const struct accel_d
 	return device->tcs_index == UINT32_MAX ? NULL : &device->sets[device->tcs_index];
 }
 
+/** device_takes_user_queues() - card and driver have all that streams need of them */
+bool device_takes_user_queues(const struct accel_device *device);
+
 /** device_find_set() - index of the set named by @uuid; -ENOTSUP: the card has none of it */
 int device_find_set(const struct accel_device *device, const uint8_t uuid[16]);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The kernel transport: queues. A queue's jobs are the points of its timeline syncobj. */
+/* The kernel transport: kernel queues. A queue's jobs are the points of its timeline syncobj. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -8,6 +8,13 @@
 
 #include "error.h"
 #include "transport_drm.h"
+
+struct drm_queue {
+	struct transport_queue base;
+	uint32_t queue_id;
+	uint32_t timeline;		/* syncobj; point n is job n */
+	uint64_t submitted;		/* jobs; only the submitter uses it */
+};
 
 static inline struct drm_queue *to_drm_queue(struct transport_queue *base)
 {
@@ -20,6 +27,8 @@ static void drm_timeline_destroy(struct drm_transport *drm, uint32_t handle)
 
 	drm_call(drm, DRM_IOCTL_SYNCOBJ_DESTROY, &destroy, "freeing a syncobj");
 }
+
+static const struct transport_queue_ops drm_queue_ops;
 
 int drm_queue_create(struct transport *transport, const struct transport_queue_options *options,
 		     struct transport_queue **out)
@@ -42,10 +51,11 @@ int drm_queue_create(struct transport *transport, const struct transport_queue_o
 	if (ret)
 		goto err_free;
 	ret = drm_call(drm, DRM_IOCTL_ACI_QUEUE_CREATE, &create, "making a queue");
-	if (ret == -EPERM)
-		error_set(ret, "%s: priority high needs CAP_SYS_NICE", drm->node);
-	if (ret)
+	if (ret) {
+		ret = drm_explain_queue(drm, ret);
 		goto err_timeline;
+	}
+	queue->base.ops = &drm_queue_ops;
 	queue->base.transport = transport;
 	queue->queue_id = create.queue_id;
 	queue->timeline = timeline.handle;
@@ -59,8 +69,9 @@ err_free:
 	return ret;
 }
 
-int drm_queue_submit(struct transport_queue *base, const struct aci_desc *descs, uint32_t count,
-		     const struct transport_wait *waits, uint32_t wait_count)
+static int drm_queue_submit(struct transport_queue *base, const struct aci_desc *descs,
+			    uint32_t count, const struct transport_wait *waits,
+			    uint32_t wait_count, uint64_t *point)
 {
 	struct drm_transport *drm = to_drm(base->transport);
 	struct drm_queue *queue = to_drm_queue(base);
@@ -101,7 +112,7 @@ int drm_queue_submit(struct transport_queue *base, const struct aci_desc *descs,
 	if (syncs != small)
 		free(syncs);
 	if (!ret)
-		queue->submitted++;
+		*point = ++queue->submitted;
 	else if (ret == -ENODEV)
 		error_set(ret, "%s: the card is gone or wedged", drm->node);
 	else if (ret != -EAGAIN)
@@ -109,7 +120,7 @@ int drm_queue_submit(struct transport_queue *base, const struct aci_desc *descs,
 	return ret;
 }
 
-int drm_queue_wait(struct transport_queue *base, uint64_t point, uint64_t deadline_ns)
+static int drm_queue_wait(struct transport_queue *base, uint64_t point, uint64_t deadline_ns)
 {
 	struct drm_queue *queue = to_drm_queue(base);
 	struct drm_syncobj_timeline_wait wait = {
@@ -120,12 +131,12 @@ int drm_queue_wait(struct transport_queue *base, uint64_t point, uint64_t deadli
 	};
 
 	if (!point)
-		return 0;
+		return TRANSPORT_ENDED;
 	return drm_call(to_drm(base->transport), DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &wait,
 			"waiting for a job");
 }
 
-int drm_queue_notify_fd(struct transport_queue *base, uint64_t point, int fd)
+static int drm_queue_notify_fd(struct transport_queue *base, uint64_t point, int fd)
 {
 	struct drm_syncobj_eventfd notify = {
 		.handle = to_drm_queue(base)->timeline, .point = point, .fd = fd,
@@ -135,29 +146,57 @@ int drm_queue_notify_fd(struct transport_queue *base, uint64_t point, int fd)
 			"arming an eventfd");
 }
 
-int drm_queue_query(struct transport_queue *base, struct drm_aci_query_queue *state)
+static int drm_queue_query(struct transport_queue *base, struct drm_aci_query_queue *state)
 {
-	struct drm_aci_query query = {
-		.type = DRM_ACI_QUERY_QUEUE,
-		.size = sizeof(*state),
-		.index = to_drm_queue(base)->queue_id,
-		.ptr = (uintptr_t)state,
-	};
-
-	return drm_call(to_drm(base->transport), DRM_IOCTL_ACI_QUERY, &query, "query of a queue");
+	return drm_query_queue(to_drm(base->transport), to_drm_queue(base)->queue_id, state);
 }
 
-void drm_queue_cancel(struct transport_queue *base)
+static void drm_queue_cancel(struct transport_queue *base)
 {
-	struct drm_aci_queue_destroy destroy = { .queue_id = to_drm_queue(base)->queue_id };
-
-	drm_call(to_drm(base->transport), DRM_IOCTL_ACI_QUEUE_DESTROY, &destroy, "freeing a queue");
+	drm_queue_destroy(to_drm(base->transport), to_drm_queue(base)->queue_id);
 }
 
-void drm_queue_free(struct transport_queue *base)
+static void drm_queue_free(struct transport_queue *base)
 {
 	struct drm_queue *queue = to_drm_queue(base);
 
 	drm_timeline_destroy(to_drm(base->transport), queue->timeline);
 	free(queue);
+}
+
+static const struct transport_queue_ops drm_queue_ops = {
+	.submit = drm_queue_submit,
+	.wait = drm_queue_wait,
+	.notify_fd = drm_queue_notify_fd,
+	.query = drm_queue_query,
+	.cancel = drm_queue_cancel,
+	.free = drm_queue_free,
+};
+
+/* --- Of kernel and user queues ---------------------------------------------------- */
+
+int drm_query_queue(struct drm_transport *drm, uint32_t queue_id,
+		    struct drm_aci_query_queue *state)
+{
+	struct drm_aci_query query = {
+		.type = DRM_ACI_QUERY_QUEUE,
+		.size = sizeof(*state),
+		.index = queue_id,
+		.ptr = (uintptr_t)state,
+	};
+
+	return drm_call(drm, DRM_IOCTL_ACI_QUERY, &query, "query of a queue");
+}
+
+void drm_queue_destroy(struct drm_transport *drm, uint32_t queue_id)
+{
+	struct drm_aci_queue_destroy destroy = { .queue_id = queue_id };
+
+	drm_call(drm, DRM_IOCTL_ACI_QUEUE_DESTROY, &destroy, "freeing a queue");
+}
+
+int drm_explain_queue(const struct drm_transport *drm, int error)
+{
+	return error == -EPERM ? error_set(error, "%s: priority high needs CAP_SYS_NICE", drm->node)
+			       : error;
 }

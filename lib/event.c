@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Events: points in streams. An event keeps its stream's memory, not its queue. */
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -69,7 +70,7 @@ int accel_stream_record(struct accel_stream *stream, struct accel_event *event)
 	if (stream->context != event->context)
 		return error_set(-EINVAL, "stream and event are not of the same context");
 	pthread_mutex_lock(&stream->lock);
-	ret = stream->error ? stream_fail_text(stream) : stream_flush(stream);
+	ret = stream_mark(stream);
 	point = stream->submitted;
 	pthread_mutex_unlock(&stream->lock);
 	if (ret)
@@ -107,7 +108,7 @@ static int event_arm_fd(struct accel_stream *stream, uint64_t point, int fd)
 	int ret;
 
 	if (point && stream_pin(stream)) {
-		ret = stream_ops(stream)->queue_notify_fd(stream->queue, point, fd);
+		ret = stream_ops(stream)->notify_fd(stream->queue, point, fd);
 		stream_unpin(stream);
 		return ret;
 	}
@@ -141,10 +142,46 @@ int accel_event_get_fd(struct accel_event *event, int *out)
 	return 0;
 }
 
+/* By the queues: the wait is a job of its own, since what is in the batch must not wait. */
+static int wait_by_queue(struct accel_stream *stream, struct accel_stream *other, uint64_t point)
+{
+	struct transport_wait wait = { .queue = other->queue, .point = point };
+	struct aci_desc nop = { .opcode = ACI_OP_NOP };
+	int ret;
+
+	pthread_mutex_lock(&stream->lock);
+	ret = stream->error ? stream_fail_text(stream) : stream_flush(stream);
+	if (!ret)
+		ret = stream_submit(stream, &nop, 1, &wait, 1);
+	pthread_mutex_unlock(&stream->lock);
+	return ret;
+}
+
+/* By memory: recording the event put a SIGNAL behind the work. */
+static int wait_by_fence(struct accel_stream *stream, struct accel_stream *other, uint64_t point)
+{
+	struct aci_desc desc = {
+		.opcode = ACI_OP_WAIT,
+		.wait = {
+			.addr = htole64(other->fence.address),
+			.value = htole64(other->fence.base + point),
+		},
+	};
+	int ret;
+
+	if (fence_is_reached(&other->fence, point))
+		return 0;
+	ret = fence_watch(&stream->context->fences, &other->fence, other->queue);
+	if (ret)
+		return ret;
+	pthread_mutex_lock(&stream->lock);
+	ret = stream_command(stream, &desc);
+	pthread_mutex_unlock(&stream->lock);
+	return ret;
+}
+
 int accel_stream_wait_event(struct accel_stream *stream, struct accel_event *event)
 {
-	struct aci_desc nop = { .opcode = ACI_OP_NOP };
-	struct transport_wait wait;
 	struct accel_stream *other;
 	uint64_t point;
 	int ret;
@@ -157,18 +194,11 @@ int accel_stream_wait_event(struct accel_stream *stream, struct accel_event *eve
 	if (ret)
 		return ret;
 	/* A stream is in order; and of a destroyed one nothing runs any more. */
-	if (other == stream || !point || !stream_pin(other)) {
-		stream_unref(other);
-		return 0;
+	if (other != stream && point && stream_pin(other)) {
+		ret = stream->context->user_queues ? wait_by_fence(stream, other, point)
+						   : wait_by_queue(stream, other, point);
+		stream_unpin(other);
 	}
-	wait = (struct transport_wait) { .queue = other->queue, .point = point };
-	pthread_mutex_lock(&stream->lock);
-	/* What is in the batch must not wait, so it goes first. The wait is a job of its own. */
-	ret = stream->error ? stream_fail_text(stream) : stream_flush(stream);
-	if (!ret)
-		ret = stream_submit(stream, &nop, 1, &wait, 1);
-	pthread_mutex_unlock(&stream->lock);
-	stream_unpin(other);
 	stream_unref(other);
 	return ret;
 }

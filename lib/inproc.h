@@ -15,7 +15,6 @@
 #ifndef LIB_INPROC_H
 #define LIB_INPROC_H
 
-#include <endian.h>
 #include <pthread.h>
 #include <sys/queue.h>
 
@@ -23,6 +22,7 @@
 #include <aci/aci_regs.h>
 
 #include "../tools/vcard/core/card.h"
+#include "barrier.h"
 #include "transport.h"
 #include "va.h"
 
@@ -106,22 +106,6 @@ static inline struct inproc_card *to_inproc(struct transport *transport)
 	return (struct inproc_card *)transport;
 }
 
-/* Memory shared with the card: single accesses, acquire and release. */
-static inline uint64_t shared_read64(const __le64 *at)
-{
-	return le64toh(__atomic_load_n(at, __ATOMIC_ACQUIRE));
-}
-
-static inline uint32_t shared_read32(const __le32 *at)
-{
-	return le32toh(__atomic_load_n(at, __ATOMIC_ACQUIRE));
-}
-
-static inline void shared_write64(__le64 *at, uint64_t value)
-{
-	__atomic_store_n(at, htole64(value), __ATOMIC_RELEASE);
-}
-
 static inline uint32_t inproc_reg32(struct inproc_card *card, uint64_t offset)
 {
 	return (uint32_t)vcard_reg_read(card->vcard, offset, 4);
@@ -174,23 +158,19 @@ int inproc_admin_call(struct inproc_card *card, struct aci_admin_cmd *cmd, uint3
 /* inproc_vm.c */
 int inproc_vm_init(struct inproc_card *card);
 void inproc_vm_fini(struct inproc_card *card);
-int inproc_vm_create(struct transport *transport, uint32_t *vm_id);
+int inproc_vm_create(struct transport *transport, bool user_queues, uint32_t *vm_id);
 void inproc_vm_destroy(struct transport *transport, uint32_t vm_id);
 int inproc_vm_map(struct transport *transport, uint32_t vm_id, struct transport_bo *bo, uint64_t va,
 		  bool readonly);
 void inproc_vm_unmap(struct transport *transport, uint32_t vm_id, struct transport_bo *bo,
 		     uint64_t va);
 
-/* inproc_queue.c; struct inproc_queue is in inproc_queue.h */
+/* inproc_jobs.c and inproc_user.c; struct inproc_queue is in inproc_queue.h */
 int inproc_queue_create(struct transport *transport, const struct transport_queue_options *options,
 			struct transport_queue **queue);
-int inproc_queue_submit(struct transport_queue *queue, const struct aci_desc *descs, uint32_t count,
-			const struct transport_wait *waits, uint32_t wait_count);
-int inproc_queue_wait(struct transport_queue *queue, uint64_t point, uint64_t deadline_ns);
-int inproc_queue_notify_fd(struct transport_queue *queue, uint64_t point, int fd);
-int inproc_queue_query(struct transport_queue *queue, struct drm_aci_query_queue *state);
-void inproc_queue_cancel(struct transport_queue *queue);
-void inproc_queue_free(struct transport_queue *queue);
+int inproc_user_queue_create(struct transport *transport,
+			     const struct transport_queue_options *options,
+			     struct transport_queue **queue);
 
 /* inproc_service.c */
 int inproc_service_init(struct inproc_card *card);

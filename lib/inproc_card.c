@@ -357,12 +357,7 @@ static const struct transport_ops inproc_ops = {
 	.bo_map = inproc_bo_map,
 	.bo_destroy = inproc_bo_destroy,
 	.queue_create = inproc_queue_create,
-	.queue_submit = inproc_queue_submit,
-	.queue_wait = inproc_queue_wait,
-	.queue_notify_fd = inproc_queue_notify_fd,
-	.queue_query = inproc_queue_query,
-	.queue_cancel = inproc_queue_cancel,
-	.queue_free = inproc_queue_free,
+	.user_queue_create = inproc_user_queue_create,
 };
 
 static void inproc_init_locks(struct inproc_card *card)
@@ -394,6 +389,7 @@ int transport_inproc_open(const char *options, struct transport **out)
 	if (!card)
 		return error_set(-ENOMEM, "out of memory");
 	card->base.ops = &inproc_ops;
+	card->base.has_user_queues = true;
 	inproc_init_locks(card);
 	ret = inproc_start(card, &config);
 	if (ret) {

@@ -64,24 +64,33 @@ void inproc_service_run(struct inproc_card *card)
 	bool changed;
 
 	service_drain_notify(card);
+	for (uint32_t i = 0; i < card->queues_max; i++)
+		if (card->queues[i] && card->queues[i]->is_user)
+			inproc_user_update(card->queues[i]);
 	/* The end of a job may make jobs of other queues ready. */
 	do {
 		changed = false;
 		for (uint32_t i = 0; i < card->queues_max; i++)
-			if (card->queues[i])
-				changed |= inproc_queue_update(card->queues[i]);
+			if (card->queues[i] && !card->queues[i]->is_user)
+				changed |= inproc_jobs_update(card->queues[i]);
 	} while (changed);
 }
 
 /* --- Hung jobs -------------------------------------------------------------------- */
 
-/* Return: engine time in ns that the first job may still use; 0: none; UINT64_MAX: no job. */
+/*
+ * Return: engine time in ns that the first job may still use, then the queue is looked at again; 0:
+ * none; UINT64_MAX: no job.
+ */
 static uint64_t service_time_left(struct inproc_queue *queue)
 {
 	struct inproc_job *job = STAILQ_FIRST(&queue->pushed);
 	uint64_t active = shared_read64(&queue->record->active_ns);
 	uint64_t used;
 
+	/* The card itself stops a user queue that hangs; but an interrupt may get lost. */
+	if (queue->is_user)
+		return inproc_user_is_awaited(queue) ? queue->timeout_ns : UINT64_MAX;
 	if (!job || queue->banned || queue->busy)
 		return UINT64_MAX;
 	if (queue->watched_point != job->point) {
@@ -100,7 +109,7 @@ static void service_reset_queue(struct inproc_card *card, struct inproc_queue *q
 		.opcode = ACI_ADMIN_RESET_QUEUE,
 		/* Nothing of what is in the ring runs any more. */
 		.queue = { .queue_id = htole16((uint16_t)queue->id),
-			   .index = htole64(queue->tail) },
+			   .index = htole64(queue->ring.tail) },
 	};
 
 	queue->banned = true;
@@ -110,7 +119,7 @@ static void service_reset_queue(struct inproc_card *card, struct inproc_queue *q
 		inproc_wedge(card, "a queue cannot be reset");
 	pthread_mutex_lock(&card->queue_lock);
 	queue->busy = false;
-	inproc_queue_end_all(queue, ACI_STATUS_WATCHDOG, guilty, 0);
+	inproc_jobs_end_all(queue, ACI_STATUS_WATCHDOG, guilty, 0);
 }
 
 /*

@@ -215,7 +215,7 @@ static void inproc_vm_forget(struct inproc_card *card, uint32_t vm_id)
 	pthread_mutex_unlock(&card->vm_lock);
 }
 
-int inproc_vm_create(struct transport *transport, uint32_t *vm_id)
+int inproc_vm_create(struct transport *transport, bool user_queues, uint32_t *vm_id)
 {
 	struct inproc_card *card = to_inproc(transport);
 	struct aci_admin_cmd cmd = { .opcode = ACI_ADMIN_CREATE_VM };
@@ -239,8 +239,8 @@ int inproc_vm_create(struct transport *transport, uint32_t *vm_id)
 		goto err_free;
 	}
 	cmd.create_vm.vm_id = htole16((uint16_t)id);
-	/* As the kernel's FENCE VMs: jobs here wait for each other in the driver. */
-	cmd.create_vm.flags = htole16(ACI_VM_F_NO_WAIT);
+	/* As the kernel's FENCE VMs: jobs of kernel queues wait for each other in the driver. */
+	cmd.create_vm.flags = htole16(user_queues ? 0 : ACI_VM_F_NO_WAIT);
 	cmd.create_vm.root = htole64(vm->root->dma.address);
 	ret = inproc_admin_call(card, &cmd, inproc_reg32(card, ACI_REG_T_ADMIN_MS), NULL);
 	if (ret)

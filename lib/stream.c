@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Streams: life, jobs, and how they end. */
+#include <endian.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,18 +97,21 @@ static void stream_check(struct accel_stream *stream)
 
 	if (stream->error || stream->closed)
 		return;
-	ret = stream_ops(stream)->queue_query(stream->queue, &state);
+	ret = stream_ops(stream)->query(stream->queue, &state);
 	if (ret) {
 		stream_fail(stream, ret, 0, 0, 0);
 		return;
 	}
-	if (!state.error_count && !(state.flags & (DRM_ACI_QUEUE_BANNED | DRM_ACI_QUEUE_GUILTY |
+	if (!state.error_count && state.state != ACI_QUEUE_STATE_ERROR && !(state.flags & (DRM_ACI_QUEUE_BANNED | DRM_ACI_QUEUE_GUILTY |
 						   DRM_ACI_QUEUE_INNOCENT)))
 		return;
 	error = error_from_status(state.error);
 	if (!error)
 		error = state.flags & DRM_ACI_QUEUE_GUILTY ? -ETIMEDOUT : -ECANCELED;
-	stream_fail(stream, error, state.error, state.error ? state.error_index : state.completed,
+	/* A reset of the card is the fault of no descriptor. */
+	stream_fail(stream, error, state.error,
+		    state.error && state.error != ACI_STATUS_CARD_RESET ? state.error_index
+									 : state.completed,
 		    state.error_info);
 }
 
@@ -121,10 +125,21 @@ static void drop_downloads(struct stream_downloads *downloads)
 	}
 }
 
-static void job_free(struct stream_job *job)
+/* From the list of those that were used before: one is needed for every submission. */
+static struct stream_job *stream_get_job(struct accel_stream *stream)
+{
+	struct stream_job *job = TAILQ_FIRST(&stream->spare);
+
+	if (!job)
+		return calloc(1, sizeof(*job));
+	TAILQ_REMOVE(&stream->spare, job, link);
+	return job;
+}
+
+static void stream_put_job(struct accel_stream *stream, struct stream_job *job)
 {
 	drop_downloads(&job->downloads);
-	free(job);
+	TAILQ_INSERT_HEAD(&stream->spare, job, link);
 }
 
 static void job_finish_downloads(struct stream_job *job)
@@ -135,16 +150,14 @@ static void job_finish_downloads(struct stream_job *job)
 		memcpy(download->dst, download->src, download->bytes);
 }
 
-/* All jobs up to @point have ended. */
+/* All jobs up to @point have ended, well or not. */
 static void stream_settle(struct accel_stream *stream, uint64_t point)
 {
-	struct stream_job *job = TAILQ_FIRST(&stream->jobs);
+	struct stream_job *job;
 
-	if (!job || job->point > point)
-		return;
-	stream_check(stream);
 	while ((job = TAILQ_FIRST(&stream->jobs)) && job->point <= point) {
 		TAILQ_REMOVE(&stream->jobs, job, link);
+		stream->job_count--;
 		/*
 		 * A failed job's end lies behind the descriptor that failed; later ones were never
 		 * run.
@@ -152,10 +165,11 @@ static void stream_settle(struct accel_stream *stream, uint64_t point)
 		if (!stream->error || job->end <= stream->error_index) {
 			job_finish_downloads(job);
 			stream->good = job->point;
+			stream->jobs_good++;
 		}
 		stream->settled = job->point;
 		staging_release(&stream->staging, job->staging_head);
-		job_free(job);
+		stream_put_job(stream, job);
 	}
 }
 
@@ -168,15 +182,17 @@ static int stream_wait_locked(struct accel_stream *stream, uint64_t point, uint6
 		return 0;
 	stream_pin_locked(stream);
 	pthread_mutex_unlock(&stream->lock);
-	ret = stream_ops(stream)->queue_wait(stream->queue, point, deadline_ns);
+	ret = stream_ops(stream)->wait(stream->queue, point, deadline_ns);
 	pthread_mutex_lock(&stream->lock);
 	stream_unpin_locked(stream);
 	if (ret == -ETIME)
 		return error_set(-ETIME, "the work did not end in the time given");
-	if (ret && ret != -ENODEV)
+	if (ret < 0 && ret != -ENODEV)
 		return ret;
-	if (ret)
+	if (ret < 0)
 		stream_fail(stream, ret, 0, 0, 0);
+	else if (ret != TRANSPORT_ENDED_WELL && point > stream->settled)
+		stream_check(stream);
 	if (!stream->closed)
 		stream_settle(stream, point);
 	return 0;
@@ -207,35 +223,49 @@ int stream_wait(struct accel_stream *stream, uint64_t point, uint64_t timeout_ns
 
 /* --- Submission ------------------------------------------------------------------- */
 
-/* Wait for the oldest job. Return: -EBUSY: there is none. */
-static int stream_wait_oldest(struct accel_stream *stream)
+/* Wait for half of the jobs: then there is room for many. Return: -EBUSY: there is none. */
+static int stream_wait_some(struct accel_stream *stream)
 {
 	struct stream_job *job = TAILQ_FIRST(&stream->jobs);
 
 	if (!job)
 		return error_set(-EBUSY, "the queue takes no job although none is pending");
+	for (uint32_t i = 1; i < stream->job_count / 2; i++)
+		job = TAILQ_NEXT(job, link);
 	return stream_wait_locked(stream, job->point, DEADLINE_NEVER);
+}
+
+static int stream_submit_now(struct accel_stream *stream, const struct aci_desc *descs,
+			     uint32_t count, const struct transport_wait *waits,
+			     uint32_t wait_count, uint64_t *point)
+{
+	int ret;
+
+	for (;;) {
+		ret = stream->error ? stream_fail_text(stream)
+				    : stream_ops(stream)->submit(stream->queue, descs, count, waits,
+								 wait_count, point);
+		if (ret != -EAGAIN)
+			return ret;
+		ret = stream_wait_some(stream);
+		if (ret)
+			return ret;
+	}
 }
 
 int stream_submit(struct accel_stream *stream, const struct aci_desc *descs, uint32_t count,
 		  const struct transport_wait *waits, uint32_t wait_count)
 {
-	struct stream_job *job = calloc(1, sizeof(*job));
+	struct stream_job *job = stream_get_job(stream);
+	uint64_t point;
 	int ret;
 
 	if (!job)
 		return error_set(-ENOMEM, "out of memory");
-	do {
-		ret = stream->error ? stream_fail_text(stream)
-				    : stream_ops(stream)->queue_submit(stream->queue, descs, count,
-								       waits, wait_count);
-		if (ret == -EAGAIN) {
-			ret = stream_wait_oldest(stream);
-			ret = ret ? ret : -EAGAIN;
-		}
-	} while (ret == -EAGAIN);
+	STAILQ_INIT(&job->downloads);
+	ret = stream_submit_now(stream, descs, count, waits, wait_count, &point);
 	if (ret) {
-		free(job);
+		stream_put_job(stream, job);
 		if (!stream->error && ret == -ECANCELED)
 			stream_check(stream);
 		if (ret != -ENOMEM)
@@ -243,11 +273,11 @@ int stream_submit(struct accel_stream *stream, const struct aci_desc *descs, uin
 		return stream->error ? stream_fail_text(stream) : ret;
 	}
 	stream->submitted_descs += count;
-	job->point = ++stream->submitted;
+	stream->submitted = job->point = point;
 	job->end = stream->submitted_descs;
 	job->staging_head = stream->staging.head;
-	STAILQ_INIT(&job->downloads);
 	TAILQ_INSERT_TAIL(&stream->jobs, job, link);
+	stream->job_count++;
 	return 0;
 }
 
@@ -277,6 +307,46 @@ void stream_append(struct accel_stream *stream, const struct aci_desc *desc)
 	stream->batch[stream->batch_count++] = *desc;
 }
 
+int stream_command(struct accel_stream *stream, const struct aci_desc *desc)
+{
+	int ret = stream_reserve(stream);
+
+	if (!ret)
+		stream_append(stream, desc);
+	return ret;
+}
+
+/* In a user queue a point is a count of descriptors: that of the SIGNAL is known before. */
+static int stream_signal(struct accel_stream *stream)
+{
+	struct aci_desc desc = { .opcode = ACI_OP_SIGNAL };
+	uint64_t point;
+	int ret;
+
+	if (stream->submitted + stream->batch_count == stream->signalled)
+		return 0;
+	ret = fence_get(&stream->context->fences, &stream->fence);
+	if (!ret)
+		ret = stream_reserve(stream);
+	if (ret)
+		return ret;
+	point = stream->submitted + stream->batch_count + 1;
+	desc.signal.addr = htole64(stream->fence.address);
+	desc.signal.value = htole64(stream->fence.base + point);
+	stream_append(stream, &desc);
+	stream->signalled = point;
+	return 0;
+}
+
+int stream_mark(struct accel_stream *stream)
+{
+	int ret = stream->error ? stream_fail_text(stream) : 0;
+
+	if (!ret && stream->context->user_queues)
+		ret = stream_signal(stream);
+	return ret ? ret : stream_flush(stream);
+}
+
 int stream_stage(struct accel_stream *stream, uint64_t bytes, struct staging_chunk *chunk)
 {
 	int ret;
@@ -284,7 +354,7 @@ int stream_stage(struct accel_stream *stream, uint64_t bytes, struct staging_chu
 	while ((ret = staging_alloc(&stream->staging, stream->context, bytes, chunk)) == -EAGAIN) {
 		ret = stream_flush(stream);
 		if (!ret)
-			ret = stream_wait_oldest(stream);
+			ret = stream_wait_some(stream);
 		if (!ret && stream->error)
 			ret = stream_fail_text(stream);
 		if (ret)
@@ -329,6 +399,17 @@ static int stream_check_options(const struct accel_device *device,
 	return 0;
 }
 
+static int stream_create_queue(struct accel_context *context,
+			       const struct transport_queue_options *options,
+			       struct transport_queue **queue)
+{
+	struct transport *transport = context_transport(context);
+
+	return context->user_queues
+		       ? transport->ops->user_queue_create(transport, options, queue)
+		       : transport->ops->queue_create(transport, options, queue);
+}
+
 int accel_stream_create(struct accel_context *context, const struct accel_stream_options *options,
 			struct accel_stream **out)
 {
@@ -351,8 +432,7 @@ int accel_stream_create(struct accel_context *context, const struct accel_stream
 	if (!stream)
 		return error_set(-ENOMEM, "out of memory");
 	queue.vm_id = context->vm_id;
-	ret = context_transport(context)->ops->queue_create(context_transport(context), &queue,
-							    &stream->queue);
+	ret = stream_create_queue(context, &queue, &stream->queue);
 	if (ret) {
 		free(stream);
 		return ret;
@@ -365,6 +445,7 @@ int accel_stream_create(struct accel_context *context, const struct accel_stream
 	pthread_mutex_init(&stream->lock, NULL);
 	pthread_cond_init(&stream->unpinned, NULL);
 	TAILQ_INIT(&stream->jobs);
+	TAILQ_INIT(&stream->spare);
 	STAILQ_INIT(&stream->downloads);
 	context_get(context);
 	*out = stream;
@@ -382,41 +463,49 @@ static void stream_settle_ended(struct accel_stream *stream)
 	drop_downloads(&stream->downloads);
 	TAILQ_FOREACH(job, &stream->jobs, link)
 		drop_downloads(&job->downloads);
-	while ((job = TAILQ_FIRST(&stream->jobs)) &&
-	       !stream_ops(stream)->queue_wait(stream->queue, job->point, 0))
+	while ((job = TAILQ_FIRST(&stream->jobs))) {
+		int ret = stream_ops(stream)->wait(stream->queue, job->point, 0);
+
+		if (ret < 0)
+			return;
+		if (ret != TRANSPORT_ENDED_WELL)
+			stream_check(stream);
 		stream_settle(stream, job->point);
+	}
 }
 
 static void stream_drop_work(struct accel_stream *stream)
 {
 	struct stream_job *job;
 
+	TAILQ_CONCAT(&stream->jobs, &stream->spare, link);
 	while ((job = TAILQ_FIRST(&stream->jobs))) {
 		TAILQ_REMOVE(&stream->jobs, job, link);
-		job_free(job);
+		drop_downloads(&job->downloads);
+		free(job);
 	}
+	stream->job_count = 0;
 }
 
 void accel_stream_destroy(struct accel_stream *stream)
 {
-	const struct transport_ops *ops;
 	struct accel_context *context;
 
 	if (!stream)
 		return;
-	ops = stream_ops(stream);
 	context = stream->context;
 	pthread_mutex_lock(&stream->lock);
 	stream_settle_ended(stream);
 	stream->closed = true;
 	pthread_mutex_unlock(&stream->lock);
 	/* Waiters return now, and must be out before the queue goes. */
-	ops->queue_cancel(stream->queue);
+	stream_ops(stream)->cancel(stream->queue);
 	pthread_mutex_lock(&stream->lock);
 	while (stream->pins)
 		pthread_cond_wait(&stream->unpinned, &stream->lock);
 	stream_drop_work(stream);
-	ops->queue_free(stream->queue);
+	fence_put(&context->fences, &stream->fence);
+	stream_ops(stream)->free(stream->queue);
 	stream->queue = NULL;
 	pthread_mutex_unlock(&stream->lock);
 	staging_fini(&stream->staging);
@@ -456,6 +545,20 @@ int accel_stream_synchronize(struct accel_stream *stream, uint64_t timeout_ns)
 	return ret;
 }
 
+/* Of a user queue nobody else knows what a job is. */
+static uint64_t stream_jobs_completed(struct accel_stream *stream, uint64_t completed)
+{
+	const struct stream_job *job;
+	uint64_t count;
+
+	pthread_mutex_lock(&stream->lock);
+	count = stream->jobs_good;
+	TAILQ_FOREACH(job, &stream->jobs, link)
+		count += job->end <= completed;
+	pthread_mutex_unlock(&stream->lock);
+	return count;
+}
+
 int accel_stream_get_stats(struct accel_stream *stream, struct accel_stream_stats *stats)
 {
 	struct drm_aci_query_queue state;
@@ -463,7 +566,7 @@ int accel_stream_get_stats(struct accel_stream *stream, struct accel_stream_stat
 
 	if (!stream || !stats)
 		return error_set(-EINVAL, "stream and stats must not be NULL");
-	ret = stream_ops(stream)->queue_query(stream->queue, &state);
+	ret = stream_ops(stream)->query(stream->queue, &state);
 	if (ret)
 		return ret;
 	*stats = (struct accel_stream_stats) {
@@ -477,5 +580,7 @@ int accel_stream_get_stats(struct accel_stream *stream, struct accel_stream_stat
 		.error_index = state.error_index,
 		.error_info = state.error_info,
 	};
+	if (stream->context->user_queues)
+		stats->jobs_completed = stream_jobs_completed(stream, state.completed);
 	return 0;
 }

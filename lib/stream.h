@@ -56,10 +56,16 @@ struct accel_stream {
 	struct staging staging;
 
 	struct stream_jobs jobs;		/* submitted, not settled */
+	struct stream_jobs spare;		/* job structures to use again */
+	uint32_t job_count;			/* in jobs */
 	uint64_t submitted;			/* point of the last job */
 	uint64_t submitted_descs;
+	uint64_t jobs_good;			/* jobs that ended well */
 	uint64_t settled;			/* all points up to it have ended */
 	uint64_t good;				/* all points up to it ended well */
+
+	struct fence fence;			/* with user queues, once an event was recorded */
+	uint64_t signalled;			/* point that the last SIGNAL raises it to */
 
 	int error;				/* how the stream failed; 0: it did not */
 	uint32_t status;			/* ACI_STATUS_* of it, 0: none */
@@ -67,9 +73,9 @@ struct accel_stream {
 	uint64_t error_info;
 };
 
-static inline const struct transport_ops *stream_ops(const struct accel_stream *stream)
+static inline const struct transport_queue_ops *stream_ops(const struct accel_stream *stream)
 {
-	return context_transport(stream->context)->ops;
+	return stream->queue->ops;
 }
 
 /* --- stream.c --------------------------------------------------------------------- */
@@ -87,7 +93,11 @@ int stream_wait(struct accel_stream *stream, uint64_t point, uint64_t timeout_ns
 int stream_reserve(struct accel_stream *stream);
 /** stream_append() - after stream_reserve() */
 void stream_append(struct accel_stream *stream, const struct aci_desc *desc);
+/** stream_command() - append one descriptor, after making room for it */
+int stream_command(struct accel_stream *stream, const struct aci_desc *desc);
 int stream_flush(struct accel_stream *stream);
+/** stream_mark() - flush, so that other streams can wait for the point stream->submitted */
+int stream_mark(struct accel_stream *stream);
 /** stream_submit() - one job, whatever is in the batch. Waits if too many are pending. */
 int stream_submit(struct accel_stream *stream, const struct aci_desc *descs, uint32_t count,
 		  const struct transport_wait *waits, uint32_t wait_count);

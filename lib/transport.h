@@ -24,10 +24,12 @@
 #define DEADLINE_NEVER		UINT64_MAX
 
 struct transport_ops;
+struct transport_queue_ops;
 
 /** struct transport - an open card */
 struct transport {
 	const struct transport_ops *ops;
+	bool has_user_queues;		/* the driver makes them, if the card can */
 };
 
 /** struct transport_bo - memory */
@@ -36,8 +38,14 @@ struct transport_bo {
 	uint64_t bytes;			/* page multiple */
 };
 
-/** struct transport_queue - jobs run in order; job n of the queue has point n, from 1 */
+/**
+ * struct transport_queue - jobs run in order
+ *
+ * A job's point is greater than those before it: in a kernel queue the number of
+ * the job, from 1, in a user queue the count of descriptors up to its last.
+ */
 struct transport_queue {
+	const struct transport_queue_ops *ops;
 	struct transport *transport;
 };
 
@@ -55,6 +63,32 @@ struct transport_queue_options {
 	uint32_t timeout_ms;
 };
 
+#define TRANSPORT_ENDED		0	/* query() tells how */
+#define TRANSPORT_ENDED_WELL	1
+
+struct transport_queue_ops {
+	/**
+	 * @submit: one job. -EAGAIN: too many are pending, wait for one of this queue. Jobs of
+	 * user queues wait by descriptors: @wait_count is 0
+	 */
+	int (*submit)(struct transport_queue *queue, const struct aci_desc *descs, uint32_t count,
+		      const struct transport_wait *waits, uint32_t wait_count, uint64_t *point);
+	/**
+	 * @wait: until the job has ended, well or not. Return: TRANSPORT_ENDED...; -ETIME after
+	 * CLOCK_MONOTONIC @deadline_ns
+	 */
+	int (*wait)(struct transport_queue *queue, uint64_t point, uint64_t deadline_ns);
+	/**
+	 * @notify_fd: count up eventfd @fd when the job has ended; the fd stays the caller's.
+	 * Of a user queue @point may also be a later one: it ends when the queue stops
+	 */
+	int (*notify_fd)(struct transport_queue *queue, uint64_t point, int fd);
+	int (*query)(struct transport_queue *queue, struct drm_aci_query_queue *state);
+	/** @cancel: end all jobs; waiters return. Nothing is submitted after it */
+	void (*cancel)(struct transport_queue *queue);
+	void (*free)(struct transport_queue *queue);
+};
+
 struct transport_ops {
 	enum accel_transport kind;
 
@@ -63,7 +97,8 @@ struct transport_ops {
 	/** @identify: @type is DRM_ACI_QUERY_IDENTIFY_*, @page gets 4096 bytes */
 	int (*identify)(struct transport *transport, uint32_t type, uint32_t index, void *page);
 
-	int (*vm_create)(struct transport *transport, uint32_t *vm_id);
+	/** @vm_create: @user_queues: of mode LONG_RUNNING, else FENCE */
+	int (*vm_create)(struct transport *transport, bool user_queues, uint32_t *vm_id);
 	void (*vm_destroy)(struct transport *transport, uint32_t vm_id);
 	/** @vm_map: the whole BO at @va */
 	int (*vm_map)(struct transport *transport, uint32_t vm_id, struct transport_bo *bo,
@@ -83,23 +118,14 @@ struct transport_ops {
 	/** @bo_import: -EOPNOTSUPP: a dma-buf of another device */
 	int (*bo_import)(struct transport *transport, int fd, struct transport_bo **bo);
 
+	/** @queue_create: a kernel queue, in a VM of mode FENCE */
 	int (*queue_create)(struct transport *transport,
 			    const struct transport_queue_options *options,
 			    struct transport_queue **queue);
-	/** @queue_submit: one job; -EAGAIN: too many are pending, wait for one of this queue */
-	int (*queue_submit)(struct transport_queue *queue, const struct aci_desc *descs,
-			    uint32_t count, const struct transport_wait *waits,
-			    uint32_t wait_count);
-	/** @queue_wait: until the job has ended, well or not; -ETIME after CLOCK_MONOTONIC
-	 * @deadline_ns */
-	int (*queue_wait)(struct transport_queue *queue, uint64_t point, uint64_t deadline_ns);
-	/** @queue_notify_fd: count up eventfd @fd when the job has ended; the fd stays the caller's
-	 */
-	int (*queue_notify_fd)(struct transport_queue *queue, uint64_t point, int fd);
-	int (*queue_query)(struct transport_queue *queue, struct drm_aci_query_queue *state);
-	/** @queue_cancel: end all jobs; waiters return. Nothing is submitted after it. */
-	void (*queue_cancel)(struct transport_queue *queue);
-	void (*queue_free)(struct transport_queue *queue);
+	/** @user_queue_create: in a VM of mode LONG_RUNNING; only with has_user_queues */
+	int (*user_queue_create)(struct transport *transport,
+				 const struct transport_queue_options *options,
+				 struct transport_queue **queue);
 };
 
 /** transport_drm_open() - by the kernel. Text names what to do. */

@@ -14,19 +14,22 @@
 #include "error.h"
 #include "transport_drm.h"
 
-int drm_call(struct drm_transport *drm, unsigned long request, void *argument, const char *what)
-{
-	int error;
+/* The driver's version from which on it makes user queues. */
+#define DRM_ACI_MINOR_USER_QUEUES	3
 
-	if (!drmIoctl(drm->fd, request, argument))
-		return 0;
-	error = errno;
+int drm_error(const struct drm_transport *drm, int error, const char *what)
+{
 	if (error == ENODEV)
 		return error_set(-ENODEV,
 				 "%s: the card is gone or wedged: reset it (accelctl reset) and "
 				 "open it again",
 				 drm->node);
 	return error_set(-error, "%s: %s failed: %s", drm->node, what, strerror(error));
+}
+
+int drm_call(struct drm_transport *drm, unsigned long request, void *argument, const char *what)
+{
+	return drmIoctl(drm->fd, request, argument) ? drm_error(drm, errno, what) : 0;
 }
 
 static void drm_close(struct transport *transport)
@@ -63,9 +66,11 @@ static int drm_identify(struct transport *transport, uint32_t type, uint32_t ind
 
 /* --- Address spaces --------------------------------------------------------------- */
 
-static int drm_vm_create(struct transport *transport, uint32_t *vm_id)
+static int drm_vm_create(struct transport *transport, bool user_queues, uint32_t *vm_id)
 {
-	struct drm_aci_vm_create create = { .mode = DRM_ACI_VM_FENCE };
+	struct drm_aci_vm_create create = {
+		.mode = user_queues ? DRM_ACI_VM_LONG_RUNNING : DRM_ACI_VM_FENCE,
+	};
 	int ret = drm_call(to_drm(transport), DRM_IOCTL_ACI_VM_CREATE, &create,
 			   "making an address space");
 
@@ -116,8 +121,8 @@ static void drm_vm_unmap(struct transport *transport, uint32_t vm_id, struct tra
 
 /* --- Memory ----------------------------------------------------------------------- */
 
-static int drm_bo_create(struct transport *transport, uint64_t bytes,
-			 enum accel_placement placement, bool mappable, struct transport_bo **out)
+int drm_bo_create(struct transport *transport, uint64_t bytes, enum accel_placement placement,
+		  bool mappable, struct transport_bo **out)
 {
 	bool card = placement == ACCEL_MEMORY_CARD;
 	struct drm_aci_bo_create create = {
@@ -143,7 +148,7 @@ static int drm_bo_create(struct transport *transport, uint64_t bytes,
 	return 0;
 }
 
-static int drm_bo_map(struct transport_bo *base, void **pointer)
+int drm_bo_map(struct transport_bo *base, void **pointer)
 {
 	struct drm_transport *drm = to_drm(base->transport);
 	struct drm_bo *bo = (struct drm_bo *)base;
@@ -162,7 +167,7 @@ static int drm_bo_map(struct transport_bo *base, void **pointer)
 	return 0;
 }
 
-static void drm_bo_destroy(struct transport_bo *base)
+void drm_bo_destroy(struct transport_bo *base)
 {
 	struct drm_bo *bo = (struct drm_bo *)base;
 
@@ -189,12 +194,7 @@ static const struct transport_ops drm_ops = {
 	.bo_export = drm_bo_export,
 	.bo_import = drm_bo_import,
 	.queue_create = drm_queue_create,
-	.queue_submit = drm_queue_submit,
-	.queue_wait = drm_queue_wait,
-	.queue_notify_fd = drm_queue_notify_fd,
-	.queue_query = drm_queue_query,
-	.queue_cancel = drm_queue_cancel,
-	.queue_free = drm_queue_free,
+	.user_queue_create = drm_user_queue_create,
 };
 
 static int drm_explain_open(const char *node, int error)
@@ -227,6 +227,7 @@ static int drm_check_driver(struct drm_transport *drm)
 			-ENOTSUP,
 			"%s: aci driver %d.%d is too new for this libaccel: update libaccel",
 			drm->node, version->version_major, version->version_minor);
+	drm->base.has_user_queues = version->version_minor >= DRM_ACI_MINOR_USER_QUEUES;
 	drmFreeVersion(version);
 	return ret;
 }

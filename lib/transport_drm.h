@@ -30,18 +30,13 @@ struct drm_bo {
 	LIST_ENTRY(drm_bo) link;
 };
 
-struct drm_queue {
-	struct transport_queue base;
-	uint32_t queue_id;
-	uint32_t timeline;		/* syncobj; point n is job n */
-	uint64_t submitted;		/* jobs; only the submitter uses it */
-};
-
 static inline struct drm_transport *to_drm(struct transport *transport)
 {
 	return (struct drm_transport *)transport;
 }
 
+/** drm_error() - the text: @what failed with errno @error. Return: -@error */
+int drm_error(const struct drm_transport *drm, int error, const char *what);
 /** drm_call() - drmIoctl. Return: 0 or -errno, with the text set: @what failed. */
 int drm_call(struct drm_transport *drm, unsigned long request, void *argument, const char *what);
 
@@ -50,14 +45,23 @@ int drm_bo_import(struct transport *transport, int fd, struct transport_bo **out
 /** drm_bo_close_handle() - unless another BO of this file has the same one */
 void drm_bo_close_handle(struct drm_bo *bo);
 
+int drm_bo_create(struct transport *transport, uint64_t bytes, enum accel_placement placement,
+		  bool mappable, struct transport_bo **bo);
+int drm_bo_map(struct transport_bo *bo, void **pointer);
+void drm_bo_destroy(struct transport_bo *bo);
+
+/* drm_queue.c */
 int drm_queue_create(struct transport *transport, const struct transport_queue_options *options,
 		     struct transport_queue **queue);
-int drm_queue_submit(struct transport_queue *base, const struct aci_desc *descs, uint32_t count,
-		     const struct transport_wait *waits, uint32_t wait_count);
-int drm_queue_wait(struct transport_queue *base, uint64_t point, uint64_t deadline_ns);
-int drm_queue_notify_fd(struct transport_queue *base, uint64_t point, int fd);
-int drm_queue_query(struct transport_queue *base, struct drm_aci_query_queue *state);
-void drm_queue_cancel(struct transport_queue *base);
-void drm_queue_free(struct transport_queue *base);
+int drm_query_queue(struct drm_transport *drm, uint32_t queue_id,
+		    struct drm_aci_query_queue *state);
+void drm_queue_destroy(struct drm_transport *drm, uint32_t queue_id);
+/** drm_explain_queue() - a better text for the @error of making a queue. Return: @error */
+int drm_explain_queue(const struct drm_transport *drm, int error);
+
+/* drm_user_queue.c */
+int drm_user_queue_create(struct transport *transport,
+			  const struct transport_queue_options *options,
+			  struct transport_queue **queue);
 
 #endif

@@ -106,6 +106,8 @@ static int setup_group(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
+	const char *queues = getenv("ACCEL_TEST_QUEUES");
+
 	setenv("ACCEL_DEVICE", "inproc:memory=64M,queues=16", 0);
 	if (!fixture || accel_device_open(NULL, &fixture->device)) {
 		fprintf(stderr, "%s: %s\n", getenv("ACCEL_DEVICE"), accel_last_error());
@@ -113,6 +115,8 @@ static int setup_group(void **state)
 	}
 	if (accel_device_get_info(fixture->device, &fixture->info))
 		exit(1);
+	if (queues && !strcmp(queues, "kernel"))
+		fixture->context_flags = ACCEL_CONTEXT_KERNEL_QUEUES;
 	*state = fixture;
 	return 0;
 }
@@ -130,7 +134,8 @@ static int setup_test(void **state)
 {
 	struct fixture *fixture = *state;
 
-	must(accel_context_create(fixture->device, &fixture->context));
+	must(accel_context_create_flags(fixture->device, fixture->context_flags,
+					&fixture->context));
 	fixture->stream = make_stream(fixture,
 				      fixture->info.capabilities & ACI_CAP_TCS
 					      ? ACCEL_ENGINE_COMPUTE
@@ -197,6 +202,12 @@ int main(void)
 		test(test_destroy_cancels),
 		test(test_stats),
 		test(test_streams_in_threads),
+
+		test(test_queue_kind),
+		test(test_small_ring),
+		test(test_streams_in_turn),
+		test(test_short_streams),
+		test(test_wait_for_failed),
 
 		test(test_supports),
 		test(test_view_errors),

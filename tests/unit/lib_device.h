@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests of libaccel that run on any card: ACCEL_DEVICE names it, "inproc" is
- * the default. What a card does not have is skipped, not failed.
+ * the default. What a card does not have is skipped, not failed. With
+ * ACCEL_TEST_QUEUES=kernel jobs go through the kernel, else by user queues.
  */
 #ifndef TESTS_UNIT_LIB_DEVICE_H
 #define TESTS_UNIT_LIB_DEVICE_H
@@ -25,6 +26,7 @@
 struct fixture {
 	struct accel_device *device;
 	struct accel_device_info info;
+	uint32_t context_flags;
 	struct accel_context *context;
 	struct accel_stream *stream;
 };
@@ -78,6 +80,9 @@ test_function test_copy, test_copy_strided, test_copy_buffer, test_copy_between_
 	test_event_fd, test_event_outlives_stream, test_event_wait_thread, test_flood,
 	test_fault_is_sticky, test_hang, test_timeout_of_wait, test_destroy_cancels, test_stats,
 	test_streams_in_threads;
+/* lib_device_fence.c */
+test_function test_queue_kind, test_small_ring, test_streams_in_turn, test_short_streams,
+	test_wait_for_failed;
 /* lib_device_program.c */
 test_function test_supports, test_view_errors, test_program_unary, test_program_overlapping_output,
 	test_program_errors, test_exec_errors, test_exec_blob, test_program_stats,

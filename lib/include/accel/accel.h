@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 #define ACCEL_VERSION_MAJOR	0
-#define ACCEL_VERSION_MINOR	1
+#define ACCEL_VERSION_MINOR	2
 
 /** accel_version() - version of the library at run time: major << 16 | minor. Thread-safe. */
 uint32_t accel_version(void);
@@ -86,7 +86,23 @@ int accel_device_get_info(struct accel_device *device, struct accel_device_info 
 /** struct accel_context - an address space on a card, isolated from all others */
 struct accel_context;
 
+#define ACCEL_CONTEXT_KERNEL_QUEUES	(1u << 0)	/* jobs go through the kernel */
+
+/** accel_context_create() - accel_context_create_flags() without flags. Thread-safe. */
 int accel_context_create(struct accel_device *device, struct accel_context **context);
+/**
+ * accel_context_create_flags() - a new address space
+ * @flags: ACCEL_CONTEXT_*
+ *
+ * Streams write to the rings of their queues and ring the card's doorbell
+ * without the kernel (user queues), where card and driver can that. With
+ * ACCEL_CONTEXT_KERNEL_QUEUES, or if they cannot, each job is a system call.
+ * Thread-safe.
+ */
+int accel_context_create_flags(struct accel_device *device, uint32_t flags,
+			       struct accel_context **context);
+/** accel_context_has_user_queues() - how its streams submit. Thread-safe. */
+bool accel_context_has_user_queues(const struct accel_context *context);
 /** accel_context_destroy() - buffers and streams of it must be destroyed before. NULL is allowed. */
 void accel_context_destroy(struct accel_context *context);
 
