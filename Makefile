@@ -137,7 +137,10 @@ module:	## aci.ko for the kernel in KDIR
 KERNEL_HEADERS ?= $(shell readlink build/kernels/$(KERNEL)/headers)
 .PHONY: module-in-root
 module-in-root:
-	$(call build-module,build/obj-$(KERNEL),$(KERNEL_HEADERS),build/$(KERNEL)/aci.ko)
+	$(call build-module,build/obj-$(KERNEL),$(KERNEL_HEADERS),build/$(KERNEL)/aci.ko,$(module-flags))
+
+# The fuzzer asks the sanitizer kernel which code a call ran, the report which ran at all.
+module-flags := $(if $(filter sanitize,$(KERNEL)),KCOV_INSTRUMENT=y GCOV_PROFILE=y)
 
 # A build of its own for sparse and warnings, see tests/static/check-kernel.
 .PHONY: module-static
@@ -193,6 +196,20 @@ check:	## all tests; closes with "N passed, N failed, N skipped"
 .PHONY: check-targets
 check-targets: $(check-targets)
 
+# Both need the network the first time; neither is part of "make check".
+.PHONY: check-sanitize check-igt
+check-sanitize:	## kernel tests under KASAN, lockdep, kmemleak, ... [SUITES=] (builds a kernel once)
+	$(Q)tests/vm/setup root check kselftest sanitize
+	$(Q)$(MAKE) --no-print-directory user-vm
+	$(Q)$(in-root) make $(jobs) --no-print-directory KERNEL=sanitize module-in-root
+	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 check-targets
+	$(Q)tests/vm/check --from tests/vm/sanitize/suites $(SUITES)
+
+check-igt:	## the tests of igt-gpu-tools that apply to an accel node
+	$(Q)tests/vm/setup root backports igt
+	$(Q)$(MAKE) --no-print-directory user-vm module-vm KERNELS=backports
+	$(Q)tests/vm/check --from tests/igt/suites
+
 check-mutants:	## plant bugs: each must fail a named test
 	$(Q)tests/vm/setup root $(KERNELS) check kselftest
 	$(Q)$(MAKE) --no-print-directory user-vm module-vm
@@ -215,7 +232,8 @@ shell:	## a shell in a virtual machine [CARDS=n KERNEL=backports]
 	$(Q)tests/vm/boot --kernel $(KERNEL) --cards $(CARDS) --interactive
 
 clean:	## remove what was built, keep the test root and its kernels
-	$(Q)rm -rf build/host build/user build/obj-* build/stable build/backports build/run
+	$(Q)rm -rf build/host build/user build/obj-* build/stable build/backports build/sanitize \
+		build/run
 
 distclean:	## remove build/
 	$(Q)rm -rf build 2>/dev/null || unshare --map-root-user --map-auto rm -rf build

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 #
-# Run the suites of tests/vm/suites, add up their results and close with the
+# Run the suites of tests/vm/suites (or --from FILE), add up their results and close with the
 # line "N passed, N failed, N skipped". Started by tests/vm/check.
 #
-#	check [--list] [--update-counts] [-v] [SUITE[/KERNEL]...]
+#	check [--from FILE] [--list] [--update-counts] [-v] [SUITE[/KERNEL]...]
 #
 # Beyond what ktap.py counts as a failure: an exit status other than 0 without
 # a failed test, a skip that tests/expected-skips does not know, fewer passed
@@ -93,7 +93,7 @@ class Suite:
         return status
 
 
-def read_suites(path=os.path.join(HERE, "suites")):
+def read_suites(path):
     suites = []
     for name, where, kernels, options, command in entries(path, 5):
         if where == "root":
@@ -143,13 +143,16 @@ def update_counts(results):
 def main():
     os.environ["CMOCKA_MESSAGE_OUTPUT"] = "TAP"
     parser = argparse.ArgumentParser(prog="tests/vm/check")
+    parser.add_argument("--from", dest="path", metavar="FILE",
+                        default=os.path.join(HERE, "suites"),
+                        help="the list of suites")
     parser.add_argument("--list", action="store_true", help="list the suites")
     parser.add_argument("--update-counts", action="store_true")
     parser.add_argument("-v", "--verbose", action="store_true",
                         help="show the output of the tests")
     parser.add_argument("suites", nargs="*")
     args = parser.parse_args()
-    suites = read_suites()
+    suites = read_suites(args.path)
     if args.suites:
         unknown = [a for a in args.suites
                    if not any(a in (s.name, s.base) for s in suites)]
