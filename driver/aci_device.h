@@ -7,16 +7,19 @@
  *	mmap_lock
  *	aci_vm.lock		VA tree and page tables of a VM
  *	dma_resv		of a GEM object, by the helpers
+ *	aci_vram.scrub_lock	one scrub at a time
  *	aci_device.reset_sem	read: whoever changes what lives on the card;
  *				write: card reset, wedging and removal
  *	aci_device.object_lock	lists of VMs and queues
  *	aci_device.bo_lock	list of BOs and their DMA mappings
- *	aci_vram.lock, aci_inval.lock
+ *	aci_inval.lock
  *	aci_fence_ctx.lock	dma_fence lock of one queue's fences
  *	aci_queue.lock		leaf, as are aci_admin.lock and aci_notify.lock
  *
  * A dma_fence is signalled under its aci_fence_ctx.lock, and under none of the
  * leaf locks. Fence callbacks of others run there; ours take a queue's leaf.
+ *
+ * aci_vram.lock is inside aci_vram.scrub_lock and never together with reset_sem.
  *
  * A card reset takes reset_sem, and what is below it, while fences wait for it.
  *

@@ -248,8 +248,7 @@ static int aci_device_init_rings(struct aci_device *adev)
 {
 	int ret;
 
-	/* Files that are open look here after remove(), too. */
-	adev->queue_by_id = drmm_kcalloc(&adev->drm, adev->caps.queues,
+	adev->queue_by_id = devm_kcalloc(&adev->pdev->dev, adev->caps.queues,
 					 sizeof(*adev->queue_by_id), GFP_KERNEL);
 	if (!adev->queue_by_id)
 		return -ENOMEM;
@@ -297,6 +296,7 @@ static int aci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = ret ?: drm_dev_register(&adev->drm, 0);
 	if (ret) {
 		aci_reset_remove(adev);
+		aci_vram_stop(adev);
 		return ret;
 	}
 	drm_info(&adev->drm, "%s %s, serial %s, firmware %s, ACI %u.%u, %llu MiB\n",
@@ -344,6 +344,7 @@ static void aci_remove(struct pci_dev *pdev)
 	drm_dev_unplug(&adev->drm);
 	aci_telemetry_stop(adev);
 	aci_reset_remove(adev);
+	aci_vram_stop(adev);
 	/* No DMA from here on. */
 	aci_device_teardown_objects(adev);
 	aci_gem_drop_dma_all(adev);

@@ -262,18 +262,6 @@ static int aci_bo_create_check(struct aci_device *adev, struct drm_aci_bo_create
 	return 0;
 }
 
-static struct aci_bo *aci_bo_create_card_locked(struct aci_device *adev, u64 bytes,
-						bool in_aperture)
-{
-	struct aci_bo *bo = ERR_PTR(-ENODEV);
-
-	down_read(&adev->reset_sem);
-	if (!aci_is_dead(adev))
-		bo = aci_gem_create_card(adev, bytes, in_aperture);
-	up_read(&adev->reset_sem);
-	return bo;
-}
-
 /**
  * aci_bo_create_ioctl() - DRM_IOCTL_ACI_BO_CREATE
  * @drm: device
@@ -286,6 +274,7 @@ int aci_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 {
 	struct aci_device *adev = to_aci_device(drm);
 	struct drm_aci_bo_create *args = data;
+	bool in_aperture = args->flags & DRM_ACI_BO_CPU_ACCESS;
 	struct aci_bo *bo;
 	int ret, idx;
 
@@ -294,12 +283,14 @@ int aci_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 		return ret;
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	if (args->placement == DRM_ACI_PLACEMENT_CARD)
-		bo = aci_bo_create_card_locked(adev, args->size,
-					       args->flags & DRM_ACI_BO_CPU_ACCESS);
-	else
+	if (args->placement == DRM_ACI_PLACEMENT_CARD) {
+		bo = aci_gem_create_card(adev, args->size, in_aperture);
+		args->available_bytes = aci_vram_available(adev, in_aperture);
+	} else {
 		bo = aci_gem_create_host(adev, args->size,
 					 args->cache == DRM_ACI_CACHE_WRITE_COMBINED);
+		args->available_bytes = 0;
+	}
 	drm_dev_exit(idx);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);

@@ -19,7 +19,7 @@ static void aci_gem_card_free(struct drm_gem_object *obj)
 
 	aci_gem_untrack(bo);
 	if (!list_empty(&bo->blocks))
-		aci_vram_free(to_aci_device(obj->dev), obj->size, &bo->blocks);
+		aci_vram_free(to_aci_device(obj->dev), &bo->blocks);
 	if (bo->dummy)
 		__free_page(bo->dummy);
 	drm_gem_object_release(obj);
@@ -108,19 +108,11 @@ static const struct drm_gem_object_funcs aci_gem_card_funcs = {
 	.vm_ops = &aci_gem_card_vm_ops,
 };
 
-/**
- * aci_gem_create_card() - make a BO in card memory
- * @adev: device; the caller holds reset_sem for reading
- * @bytes: page multiple
- * @in_aperture: where the CPU can map it
- *
- * Return: the BO or an error pointer.
- */
-struct aci_bo *aci_gem_create_card(struct aci_device *adev, u64 bytes, bool in_aperture)
+static struct aci_bo *aci_gem_alloc_card(struct aci_device *adev, u64 bytes, bool in_aperture)
 {
 	struct drm_gem_object *obj;
 	struct aci_bo *bo;
-	int ret;
+	int ret = 0;
 
 	obj = aci_gem_create_object(&adev->drm, bytes);
 	if (IS_ERR(obj))
@@ -130,14 +122,63 @@ struct aci_bo *aci_gem_create_card(struct aci_device *adev, u64 bytes, bool in_a
 	bo->in_aperture = in_aperture;
 	obj->funcs = &aci_gem_card_funcs;
 	drm_gem_private_object_init(&adev->drm, obj, bytes);
-	ret = aci_vram_alloc(adev, bytes, in_aperture, &bo->blocks);
-	if (!ret && in_aperture)
+	if (in_aperture)
 		ret = drm_gem_create_mmap_offset(obj);
 	if (ret) {
 		drm_gem_object_put(obj);
 		return ERR_PTR(ret);
 	}
-	aci_gem_track(adev, bo);
+	return bo;
+}
+
+/* From here on a reset that loses the memory scrubs it; -EAGAIN: one did before. */
+static int aci_gem_publish_card(struct aci_device *adev, struct aci_bo *bo, u64 epoch)
+{
+	int ret = 0;
+
+	down_read(&adev->reset_sem);
+	if (aci_is_dead(adev))
+		ret = -ENODEV;
+	else if (epoch != adev->vram.epoch)
+		ret = -EAGAIN;
+	else
+		aci_gem_track(adev, bo);
+	up_read(&adev->reset_sem);
+	return ret;
+}
+
+/**
+ * aci_gem_create_card() - make a BO in card memory
+ * @adev: device; the caller is inside drm_dev_enter() and does not hold reset_sem
+ * @bytes: page multiple
+ * @in_aperture: where the CPU can map it
+ *
+ * Return: the BO or an error pointer.
+ */
+struct aci_bo *aci_gem_create_card(struct aci_device *adev, u64 bytes, bool in_aperture)
+{
+	struct aci_bo *bo = aci_gem_alloc_card(adev, bytes, in_aperture);
+	u64 epoch;
+	int ret;
+
+	if (IS_ERR(bo))
+		return bo;
+	for (;;) {
+		ret = aci_vram_alloc(adev, bytes, in_aperture, &bo->blocks, &epoch);
+		if (ret)
+			break;
+		ret = aci_gem_publish_card(adev, bo, epoch);
+		if (ret != -EAGAIN)
+			break;
+		aci_vram_free(adev, &bo->blocks);
+	}
+	if (ret) {
+		drm_dbg(&adev->drm, "no %llu bytes of card memory%s: %llu of %llu free (%d)\n",
+			bytes, in_aperture ? " in the aperture" : "",
+			aci_vram_available(adev, in_aperture), adev->vram.bytes, ret);
+		drm_gem_object_put(&bo->shmem.base);
+		return ERR_PTR(ret);
+	}
 	return bo;
 }
 

@@ -48,28 +48,6 @@ struct aci_queue *aci_queue_lookup(struct aci_file *afile, u32 id)
 	return queue;
 }
 
-/**
- * aci_queue_lookup_live() - find a queue that is not being torn down, cheaply
- * @afile: file
- * @id: user's id
- *
- * Return: the queue with a reference, or NULL.
- */
-struct aci_queue *aci_queue_lookup_live(struct aci_file *afile, u32 id)
-{
-	struct aci_device *adev = afile->adev;
-	struct aci_queue *queue;
-
-	if (!id || id > adev->caps.queues)
-		return NULL;
-	rcu_read_lock();
-	queue = rcu_dereference(adev->queue_by_id[aci_queue_card_id(id)]);
-	if (queue && (READ_ONCE(queue->afile) != afile || !kref_get_unless_zero(&queue->ref)))
-		queue = NULL;
-	rcu_read_unlock();
-	return queue;
-}
-
 static void aci_queue_release(struct kref *ref)
 {
 	struct aci_queue *queue = container_of(ref, struct aci_queue, ref);
@@ -217,12 +195,6 @@ static void aci_queue_drop_record(struct aci_queue *queue)
 	spin_unlock_irq(&queue->lock);
 }
 
-static void aci_queue_release_id(struct aci_queue *queue)
-{
-	aci_irq_put_vector(queue->adev, queue->vector);
-	ida_free(&queue->adev->queue_ids, queue->id);
-}
-
 static void aci_queue_unlink(struct aci_queue *queue)
 {
 	struct aci_device *adev = queue->adev;
@@ -234,7 +206,7 @@ static void aci_queue_unlink(struct aci_queue *queue)
 	RCU_INIT_POINTER(adev->queue_by_id[queue->id], NULL);
 	mutex_unlock(&adev->object_lock);
 	atomic_dec(&adev->queues_in_use);
-	aci_queue_release_id(queue);
+	ida_free(&adev->queue_ids, queue->id);
 	mutex_lock(&vm->lock);
 	vm->queue_count--;
 	mutex_unlock(&vm->lock);
@@ -390,14 +362,14 @@ static int aci_queue_bind_id(struct aci_queue *queue)
 	if (ret < 0)
 		return ret;
 	queue->id = ret;
-	queue->vector = aci_irq_take_vector(adev);
+	queue->vector = aci_irq_queue_vector(adev, queue->id);
 	queue->doorbell = adev->doorbells + ((size_t)queue->id << adev->caps.db_shift);
 	if (adev->caps.cap & ACI_CAP_KICK)
 		queue->kick = queue->doorbell + adev->caps.kick_offset;
 	snprintf(name, sizeof(name), "aci-%s-%u", pci_name(adev->pdev), queue->id);
 	queue->fence_ctx = aci_fence_ctx_create(name);
 	if (!queue->fence_ctx) {
-		aci_queue_release_id(queue);
+		ida_free(&adev->queue_ids, queue->id);
 		return -ENOMEM;
 	}
 	return 0;
@@ -473,7 +445,7 @@ err_mem:
 		aci_reset_and_wait(adev, generation, "queue could not be created");
 	aci_queue_free_mem(queue);
 err_id:
-	aci_queue_release_id(queue);
+	ida_free(&adev->queue_ids, queue->id);
 err_vm:
 	mutex_lock(&vm->lock);
 	vm->queue_count--;
@@ -513,10 +485,8 @@ int aci_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *
 	queue = aci_queue_create(adev, vm, args);
 	ret = PTR_ERR_OR_ZERO(queue);
 	if (!ret) {
-		args->queue_id = aci_queue_user_id(queue->id);
-		/* From here on SUBMIT finds it. */
-		WRITE_ONCE(queue->afile, afile);
-		ret = xa_insert(&afile->queues, args->queue_id, queue, GFP_KERNEL_ACCOUNT);
+		ret = xa_alloc(&afile->queues, &args->queue_id, queue, xa_limit_31b,
+			       GFP_KERNEL_ACCOUNT);
 		if (ret) {
 			aci_queue_teardown(queue, -ECANCELED);
 			aci_queue_put(queue);

@@ -114,7 +114,7 @@ static int aci_reset_scrub_bos(struct aci_device *adev)
 	mutex_lock(&adev->bo_lock);
 	list_for_each_entry(bo, &adev->bos, node) {
 		if (!ret && aci_bo_is_card(bo))
-			ret = aci_vram_scrub(adev, &bo->blocks);
+			ret = aci_scrub_blocks(adev, &bo->blocks);
 	}
 	mutex_unlock(&adev->bo_lock);
 	return ret;
@@ -211,12 +211,12 @@ static int aci_reset_rebuild(struct aci_device *adev, bool memory_kept)
 	struct aci_vm *vm;
 	int ret = 0;
 
-	aci_vram_after_reset(adev);
 	if (!memory_kept)
 		ret = aci_reset_scrub_bos(adev);
 	/* Whoever left the lists before this knows by the generation that it was not rebuilt. */
 	mutex_lock(&adev->object_lock);
 	WRITE_ONCE(adev->reset_generation, adev->reset_generation + 1);
+	aci_vram_after_reset(adev, memory_kept);
 	list_for_each_entry(vm, &adev->vms, node)
 		ret = ret ?: aci_vm_rebuild(vm, memory_kept);
 	list_for_each_entry(queue, &adev->queues, node)
@@ -243,7 +243,6 @@ static void aci_reset_wedge(struct aci_device *adev)
 	WRITE_ONCE(adev->state, ACI_STATE_WEDGED);
 	aci_reset_set_running(adev, false);
 	aci_hw_stop_dma(adev);
-	aci_vram_after_reset(adev);
 	mutex_lock(&adev->object_lock);
 	list_for_each_entry(queue, &adev->queues, node) {
 		spin_lock_irq(&queue->lock);

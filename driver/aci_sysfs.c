@@ -33,7 +33,9 @@ ACI_SYSFS_RO(aci_version, "%u.%u", adev->caps.version >> 16, adev->caps.version 
 ACI_SYSFS_RO(state, "%s", aci_sysfs_states[aci_get_state(adev)]);
 ACI_SYSFS_RO(reset_generation, "%llu", READ_ONCE(adev->reset_generation));
 ACI_SYSFS_RO(card_memory_bytes, "%llu", adev->vram.bytes);
-ACI_SYSFS_RO(card_memory_free_bytes, "%llu", READ_ONCE(adev->vram.free_bytes));
+ACI_SYSFS_RO(card_memory_free_bytes, "%llu", aci_vram_available(adev, false));
+ACI_SYSFS_RO(card_memory_dirty_bytes, "%llu", aci_vram_dirty(adev));
+ACI_SYSFS_RO(card_memory_quarantined_bytes, "%llu", READ_ONCE(adev->vram.quarantined_bytes));
 ACI_SYSFS_RO(queues_max, "%u", adev->caps.queues);
 ACI_SYSFS_RO(queues_in_use, "%u", atomic_read(&adev->queues_in_use));
 ACI_SYSFS_RO(heartbeat_age_ms, "%llu", aci_telemetry_heartbeat_age_ms(adev));
@@ -126,6 +128,8 @@ static struct attribute *aci_sysfs_attrs[] = {
 	&dev_attr_reset_generation.attr,
 	&dev_attr_card_memory_bytes.attr,
 	&dev_attr_card_memory_free_bytes.attr,
+	&dev_attr_card_memory_dirty_bytes.attr,
+	&dev_attr_card_memory_quarantined_bytes.attr,
 	&dev_attr_queues_max.attr,
 	&dev_attr_queues_in_use.attr,
 	&dev_attr_heartbeat_age_ms.attr,

@@ -78,7 +78,8 @@ static void kmsg_write(const char *line)
 
 	if (fd < 0)
 		return;
-	dprintf(fd, "<6>%s", line);
+	/* Without an end of line readers would not see it before the next message. */
+	dprintf(fd, "<6>%s\n", line);
 	close(fd);
 }
 

@@ -257,29 +257,4 @@ TEST_F(faults, lost_interrupts)
 	EXPECT_EQ(self->generation, device_state(self->ctx.fd).reset_generation);
 }
 
-/* It is out of use until the device is bound anew. */
-TEST_F(faults, memory_that_cannot_be_scrubbed_is_not_used)
-{
-	__u64 before = device_state(self->ctx.fd).card_memory_free_bytes, taken = 0, bytes;
-	__u32 handle;
-	int err;
-
-	ASSERT_OK(card_ctl("fail scrub", NULL, 0));
-	err = aci_bo_create(self->ctx.fd, MIB(1), DRM_ACI_PLACEMENT_CARD, 0, &handle);
-	EXPECT_GT(0, err);
-	EXPECT_EQ(before - MIB(1), device_state(self->ctx.fd).card_memory_free_bytes);
-	/* All the rest can be had, and that one not. */
-	for (bytes = MIB(64); bytes >= KIB(4); bytes /= 2)
-		while (!aci_bo_create(self->ctx.fd, bytes, DRM_ACI_PLACEMENT_CARD, 0, &handle))
-			taken += bytes;
-	EXPECT_EQ(before - MIB(1), taken);
-	EXPECT_EQ(0, device_state(self->ctx.fd).card_memory_free_bytes);
-	/* A new probe scrubs anew. */
-	aci_ctx_fini(&self->ctx);
-	ASSERT_OK(bind_anew(self));
-	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
-	EXPECT_EQ(device_state(self->ctx.fd).card_memory_bytes,
-		  device_state(self->ctx.fd).card_memory_free_bytes);
-}
-
 TEST_HARNESS_MAIN
