@@ -161,6 +161,15 @@ install: $(install-targets)	## into DESTDIR, below PREFIX; aci.ko if it was buil
 		$(INSTALL) -D -m 644 build/host/aci.ko "$(DESTDIR)$(moduledir)/aci.ko"
 	$(Q)[ -n "$(DESTDIR)" ] || { ldconfig && depmod; } 2>/dev/null || :
 
+dkms-version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+dkms-source = $(DESTDIR)/usr/src/aci-$(dkms-version)
+
+.PHONY: install-dkms
+install-dkms:	## the module's source for "dkms install aci/VERSION", into /usr/src
+	$(Q)rm -rf "$(dkms-source)"
+	$(Q)find Kbuild dkms.conf LICENSES driver uapi -type f ! -name '.*' \
+		-exec sh -c 'for f; do $(INSTALL) -D -m 644 "$$f" "$(dkms-source)/$$f" || exit; done' sh {} +
+
 uninstall: $(uninstall-targets)	## remove what install put there
 	$(Q)for entry in $(install-files) $(install-links); do \
 		rest=$${entry#*:}; rm -f "$(DESTDIR)$${rest%%:*}"; \
