@@ -91,6 +91,14 @@ void expect_begin(const char *test, unsigned int count, const char *regex)
 	kmsg_write(line);
 }
 
+void expect_some(const char *test, unsigned int max, const char *regex)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "aci-expect-begin %s 0-%u %s", test, max, regex);
+	kmsg_write(line);
+}
+
 void expect_end(const char *test)
 {
 	char line[256];

@@ -164,6 +164,8 @@ int card_ctl(const char *command, char *reply, size_t reply_bytes);
 bool card_engine_busy(const char *engine_class);
 /** expect_begin() - announce @count kernel messages at warning level that match @regex */
 void expect_begin(const char *test, unsigned int count, const char *regex);
+/** expect_some() - announce any number of them up to @max, where it is not the test's matter */
+void expect_some(const char *test, unsigned int max, const char *regex);
 void expect_end(const char *test);
 /** file_read() - NUL-terminated start of a small file, trailing newline cut. Return: length */
 ssize_t file_read(const char *path, char *text, size_t bytes);

@@ -50,6 +50,15 @@ def test_no_mark():
     assert complaints("<6>[    2.000000] x", mark=False)
 
 
+def test_range():
+    window = ("<6>[    2.0] aci-expect-begin t 1-2 ^boo$", "<6>[    2.2] aci-expect-end t")
+    boo = "<4>[    2.1] boo"
+    assert len(complaints(window[0], window[1])) == 1
+    assert not complaints(window[0], boo, window[1])
+    assert not complaints(window[0], boo, boo, window[1])
+    assert len(complaints(window[0], boo, boo, boo, window[1])) == 1
+
+
 def test_allowed():
     assert not complaints("<4>[    2.0] aci: taints kernel.",
                           allowed=[r"^aci: taints kernel\.$"])
