@@ -5,6 +5,7 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
+#include <linux/topology.h>
 #include <aci/aci_queue.h>
 
 #include "aci_job.h"
@@ -17,16 +18,63 @@
  */
 #define ACI_NOTIFY_PER_QUEUE	2
 
-/**
- * aci_irq_queue_vector() - the vector that serves a queue
- * @adev: device
- * @queue_id: the card's queue id
- *
- * Return: its index.
- */
-unsigned int aci_irq_queue_vector(const struct aci_device *adev, unsigned int queue_id)
+/* So many queues more than another a vector gets for the sake of its processor. */
+#define ACI_IRQ_IMBALANCE_MAX	8
+
+static unsigned int aci_irq_least_used(const struct aci_irq *irq)
 {
-	return adev->irq.count == 1 ? 0 : 1 + queue_id % (adev->irq.count - 1);
+	unsigned int i, least = 1;
+
+	for (i = 2; i < irq->count; i++)
+		if (atomic_read(&irq->notify[i].queues) < atomic_read(&irq->notify[least].queues))
+			least = i;
+	return least;
+}
+
+static unsigned int aci_irq_local(const struct aci_irq *irq)
+{
+	unsigned int i, cpu = raw_smp_processor_id();
+
+	for (i = 1; i < irq->count; i++)
+		if (irq->notify[i].cpu == cpu)
+			return i;
+	return 1 + cpu % (irq->count - 1);
+}
+
+/**
+ * aci_irq_take_vector() - the vector that is to serve a new queue
+ * @adev: device
+ *
+ * The one of this processor: whoever makes a queue probably uses it, and is woken
+ * at half the cost where the interrupt arrives. Unless another has far less to
+ * do: a process may make its queues in one thread for many.
+ *
+ * Return: its index; give it back with aci_irq_put_vector().
+ */
+unsigned int aci_irq_take_vector(struct aci_device *adev)
+{
+	struct aci_irq *irq = &adev->irq;
+	unsigned int vector = 0, least;
+
+	if (irq->count > 1) {
+		vector = aci_irq_local(irq);
+		least = aci_irq_least_used(irq);
+		if (atomic_read(&irq->notify[vector].queues) >=
+		    atomic_read(&irq->notify[least].queues) + ACI_IRQ_IMBALANCE_MAX)
+			vector = least;
+	}
+	atomic_inc(&irq->notify[vector].queues);
+	return vector;
+}
+
+/**
+ * aci_irq_put_vector() - a queue is gone
+ * @adev: device
+ * @vector: its vector
+ */
+void aci_irq_put_vector(struct aci_device *adev, unsigned int vector)
+{
+	atomic_dec(&adev->irq.notify[vector].queues);
 }
 
 /* Returns the queue id of the next entry, or -1. */
@@ -108,6 +156,8 @@ static int aci_irq_init_vector(struct aci_device *adev, unsigned int vector)
 {
 	struct aci_notify *notify = &adev->irq.notify[vector];
 	struct device *dev = &adev->pdev->dev;
+	int irq = pci_irq_vector(adev->pdev, vector);
+	int ret;
 
 	notify->adev = adev;
 	notify->vector = vector;
@@ -119,10 +169,16 @@ static int aci_irq_init_vector(struct aci_device *adev, unsigned int vector)
 					   GFP_KERNEL);
 	if (!notify->ring)
 		return -ENOMEM;
-	return devm_request_irq(dev, pci_irq_vector(adev->pdev, vector),
-				vector ? aci_irq_handle_queues : aci_irq_handle_main, 0,
-				devm_kasprintf(dev, GFP_KERNEL, "aci-%s-%u",
-					       pci_name(adev->pdev), vector), notify);
+	ret = devm_request_irq(dev, irq,
+			       vector ? aci_irq_handle_queues : aci_irq_handle_main, 0,
+			       devm_kasprintf(dev, GFP_KERNEL, "aci-%s-%u",
+					      pci_name(adev->pdev), vector), notify);
+	if (ret || !vector)
+		return ret;
+	notify->cpu = cpumask_local_spread(vector - 1, dev_to_node(dev));
+	/* Only a matter of speed, and not every interrupt controller can. */
+	irq_set_affinity(irq, cpumask_of(notify->cpu));
+	return 0;
 }
 
 /**

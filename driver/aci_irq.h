@@ -9,6 +9,7 @@
 #ifndef ACI_IRQ_H
 #define ACI_IRQ_H
 
+#include <linux/atomic.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -24,6 +25,10 @@ struct aci_notify {
 	struct aci_device *adev;
 	/** @vector: number of the vector */
 	unsigned int vector;
+	/** @cpu: where its interrupt goes unless somebody moved it */
+	unsigned int cpu;
+	/** @queues: queues that use it */
+	atomic_t queues;
 	/** @lock: protects @head and @running */
 	spinlock_t lock;
 	/** @running: the card is enabled */
@@ -52,7 +57,8 @@ int aci_irq_init(struct aci_device *adev);
 void aci_irq_program(struct aci_device *adev);
 void aci_irq_set_running(struct aci_device *adev, bool running);
 void aci_irq_synchronize(struct aci_device *adev);
-unsigned int aci_irq_queue_vector(const struct aci_device *adev, unsigned int queue_id);
+unsigned int aci_irq_take_vector(struct aci_device *adev);
+void aci_irq_put_vector(struct aci_device *adev, unsigned int vector);
 void aci_irq_drain(struct aci_device *adev, unsigned int vector);
 
 #endif /* ACI_IRQ_H */

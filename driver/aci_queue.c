@@ -195,6 +195,12 @@ static void aci_queue_drop_record(struct aci_queue *queue)
 	spin_unlock_irq(&queue->lock);
 }
 
+static void aci_queue_release_id(struct aci_queue *queue)
+{
+	aci_irq_put_vector(queue->adev, queue->vector);
+	ida_free(&queue->adev->queue_ids, queue->id);
+}
+
 static void aci_queue_unlink(struct aci_queue *queue)
 {
 	struct aci_device *adev = queue->adev;
@@ -206,7 +212,7 @@ static void aci_queue_unlink(struct aci_queue *queue)
 	RCU_INIT_POINTER(adev->queue_by_id[queue->id], NULL);
 	mutex_unlock(&adev->object_lock);
 	atomic_dec(&adev->queues_in_use);
-	ida_free(&adev->queue_ids, queue->id);
+	aci_queue_release_id(queue);
 	mutex_lock(&vm->lock);
 	vm->queue_count--;
 	mutex_unlock(&vm->lock);
@@ -362,14 +368,14 @@ static int aci_queue_bind_id(struct aci_queue *queue)
 	if (ret < 0)
 		return ret;
 	queue->id = ret;
-	queue->vector = aci_irq_queue_vector(adev, queue->id);
+	queue->vector = aci_irq_take_vector(adev);
 	queue->doorbell = adev->doorbells + ((size_t)queue->id << adev->caps.db_shift);
 	if (adev->caps.cap & ACI_CAP_KICK)
 		queue->kick = queue->doorbell + adev->caps.kick_offset;
 	snprintf(name, sizeof(name), "aci-%s-%u", pci_name(adev->pdev), queue->id);
 	queue->fence_ctx = aci_fence_ctx_create(name);
 	if (!queue->fence_ctx) {
-		ida_free(&adev->queue_ids, queue->id);
+		aci_queue_release_id(queue);
 		return -ENOMEM;
 	}
 	return 0;
@@ -445,7 +451,7 @@ err_mem:
 		aci_reset_and_wait(adev, generation, "queue could not be created");
 	aci_queue_free_mem(queue);
 err_id:
-	ida_free(&adev->queue_ids, queue->id);
+	aci_queue_release_id(queue);
 err_vm:
 	mutex_lock(&vm->lock);
 	vm->queue_count--;
