@@ -248,7 +248,8 @@ static int aci_device_init_rings(struct aci_device *adev)
 {
 	int ret;
 
-	adev->queue_by_id = devm_kcalloc(&adev->pdev->dev, adev->caps.queues,
+	/* Files that are open look here after remove(), too. */
+	adev->queue_by_id = drmm_kcalloc(&adev->drm, adev->caps.queues,
 					 sizeof(*adev->queue_by_id), GFP_KERNEL);
 	if (!adev->queue_by_id)
 		return -ENOMEM;

@@ -6,6 +6,7 @@
 #include <linux/module.h>
 
 #include "aci_fence.h"
+#include "aci_job.h"
 #include "compat.h"
 
 /**
@@ -25,6 +26,8 @@ struct aci_fence_ctx *aci_fence_ctx_create(const char *name)
 	spin_lock_init(&ctx->lock);
 	refcount_set(&ctx->ref, 1);
 	ctx->context = dma_fence_context_alloc(1);
+	init_llist_head(&ctx->spares);
+	atomic_set(&ctx->spare_room, ACI_JOB_SPARES_MAX);
 	strscpy(ctx->name, name, sizeof(ctx->name));
 	return ctx;
 }
@@ -36,7 +39,10 @@ struct aci_fence_ctx *aci_fence_ctx_create(const char *name)
  */
 static void aci_fence_ctx_free_rcu(struct rcu_head *rcu)
 {
-	kfree(container_of(rcu, struct aci_fence_ctx, rcu));
+	struct aci_fence_ctx *ctx = container_of(rcu, struct aci_fence_ctx, rcu);
+
+	aci_job_free_spares(ctx);
+	kfree(ctx);
 	module_put(THIS_MODULE);
 }
 

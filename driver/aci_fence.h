@@ -8,7 +8,9 @@
 #ifndef ACI_FENCE_H
 #define ACI_FENCE_H
 
+#include <linux/atomic.h>
 #include <linux/dma-fence.h>
+#include <linux/llist.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 
@@ -22,6 +24,12 @@ struct aci_fence_ctx {
 	refcount_t ref;
 	/** @context: dma_fence context number */
 	u64 context;
+	/** @spares: jobs to use again, see aci_job.c */
+	struct llist_head spares;
+	/** @spare_room: so many more may be kept */
+	atomic_t spare_room;
+	/** @spare_taker: bit 0: somebody takes one */
+	unsigned long spare_taker;
 	/** @name: timeline name */
 	char name[32];
 	/** @rcu: readers of @name do not hold a reference */

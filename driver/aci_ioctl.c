@@ -18,6 +18,7 @@
 
 #include "aci_device.h"
 #include "aci_ioctl.h"
+#include "aci_submit.h"
 
 /* Larger elements than this no later version will have. */
 #define ACI_STRIDE_MAX	4096
@@ -72,6 +73,29 @@ static int aci_ioctl_admit(struct file *filp, unsigned int cmd)
 	return 0;
 }
 
+/*
+ * What drm_ioctl() would do for SUBMIT of the known size, without what is for
+ * any driver's ioctl of any size. Whether the device is unplugged is no
+ * question here: see aci_submit_ioctl().
+ */
+static int aci_ioctl_submit(struct file *filp, unsigned long arg)
+{
+	struct drm_aci_submit __user *user = (struct drm_aci_submit __user *)arg;
+	struct drm_file *file = filp->private_data;
+	struct drm_aci_submit args;
+	int ret;
+
+	if (copy_from_user(&args, user, sizeof(args)))
+		return -EFAULT;
+	ret = aci_submit_ioctl(file->minor->dev, &args, file);
+	/* Also after an error: it counts the jobs before that. */
+	if (put_user(args.accepted, &user->accepted))
+		return -EFAULT;
+	if (args.flags & DRM_ACI_SUBMIT_WAIT && put_user(args.status, &user->status))
+		return -EFAULT;
+	return ret;
+}
+
 /**
  * aci_ioctl() - unlocked_ioctl of the device file
  * @filp: file
@@ -84,7 +108,10 @@ long aci_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	int ret = aci_ioctl_admit(filp, cmd);
 
-	return ret ?: drm_ioctl(filp, cmd, arg);
+	if (ret)
+		return ret;
+	return likely(cmd == DRM_IOCTL_ACI_SUBMIT) ? aci_ioctl_submit(filp, arg) :
+						     drm_ioctl(filp, cmd, arg);
 }
 
 #ifdef CONFIG_COMPAT

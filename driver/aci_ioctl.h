@@ -16,6 +16,9 @@ long aci_compat_ioctl(struct file *filp, unsigned int cmd, unsigned long arg);
 
 int aci_ioctl_check_array(const struct drm_aci_array *array, u32 bytes_min);
 
+/* End of the first version of an element: from here on it may be left out. */
+#define ACI_BYTES_UNTIL(type, member)	offsetof(struct type, member)
+
 /**
  * aci_ioctl_copy_element() - copy an element from user space
  * @to: destination

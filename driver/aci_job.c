@@ -6,6 +6,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <drm/drm_syncobj.h>
 
 #include "aci_device.h"
 #include "aci_job.h"
@@ -52,13 +53,47 @@ static const char *aci_job_get_timeline_name(struct dma_fence *fence)
 	return container_of(fence, struct aci_job, fence)->ctx->name;
 }
 
+/* Any context, also under the lock of a fence. */
 static void aci_job_release(struct dma_fence *fence)
 {
 	struct aci_job *job = container_of(fence, struct aci_job, fence);
 	struct aci_fence_ctx *ctx = job->ctx;
 
-	kmem_cache_free(aci_job_cache, job);
+	if (likely(atomic_dec_return(&ctx->spare_room) >= 0)) {
+		llist_add(&job->spare, &ctx->spares);
+	} else {
+		atomic_inc(&ctx->spare_room);
+		kmem_cache_free(aci_job_cache, job);
+	}
 	aci_fence_ctx_put(ctx);
+}
+
+/* Half the price of an allocation. NULL if there is none, or not at once. */
+static struct aci_job *aci_job_take_spare(struct aci_fence_ctx *ctx)
+{
+	struct llist_node *node;
+
+	/* One at a time, or the first could be taken, used and put back unnoticed. */
+	if (llist_empty(&ctx->spares) || test_and_set_bit_lock(0, &ctx->spare_taker))
+		return NULL;
+	node = llist_del_first(&ctx->spares);
+	clear_bit_unlock(0, &ctx->spare_taker);
+	if (!node)
+		return NULL;
+	atomic_inc(&ctx->spare_room);
+	return llist_entry(node, struct aci_job, spare);
+}
+
+/**
+ * aci_job_free_spares() - the timeline goes
+ * @ctx: timeline without fences
+ */
+void aci_job_free_spares(struct aci_fence_ctx *ctx)
+{
+	struct aci_job *job, *next;
+
+	llist_for_each_entry_safe(job, next, llist_del_all(&ctx->spares), spare)
+		kmem_cache_free(aci_job_cache, job);
 }
 
 static const struct dma_fence_ops aci_job_fence_ops = {
@@ -77,8 +112,10 @@ static const struct dma_fence_ops aci_job_fence_ops = {
  */
 struct aci_job *aci_job_alloc(struct aci_queue *queue, u32 desc_count)
 {
-	struct aci_job *job = kmem_cache_alloc(aci_job_cache, GFP_KERNEL_ACCOUNT);
+	struct aci_job *job = aci_job_take_spare(queue->fence_ctx);
 
+	if (!job)
+		job = kmem_cache_alloc(aci_job_cache, GFP_KERNEL_ACCOUNT);
 	if (!job)
 		return NULL;
 	job->descs = &job->inline_desc;
@@ -96,6 +133,8 @@ struct aci_job *aci_job_alloc(struct aci_queue *queue, u32 desc_count)
 	job->queue = queue;
 	job->desc_count = desc_count;
 	aci_sync_init(&job->deps, &job->outs, 1);
+	job->signal = NULL;
+	job->keep = false;
 	return job;
 }
 
@@ -103,6 +142,8 @@ struct aci_job *aci_job_alloc(struct aci_queue *queue, u32 desc_count)
 static void aci_job_strip(struct aci_job *job)
 {
 	aci_sync_drop_deps(&job->deps);
+	if (likely(!job->many_descs))
+		return;
 	/* vfree() may sleep. */
 	if (is_vmalloc_addr(job->many_descs))
 		kvfree_rcu(job->many_descs, rcu);
@@ -118,6 +159,8 @@ void aci_job_free(struct aci_job *job)
 {
 	aci_sync_unwatch_deps(&job->deps);
 	aci_sync_drop_outs(&job->outs);
+	if (job->signal)
+		drm_syncobj_put(job->signal);
 	aci_job_strip(job);
 	kmem_cache_free(aci_job_cache, job);
 }
@@ -188,7 +231,7 @@ void aci_job_queue_locked(struct aci_queue *queue, struct aci_job *job)
 	aci_fence_ctx_get(job->ctx);
 	dma_fence_init64(&job->fence, &aci_job_fence_ops, &job->ctx->lock, job->ctx->context,
 			 ++queue->seqno);
-	if (job->outs.count)
+	if (job->keep)
 		dma_fence_get(&job->fence);
 	trace_aci_job_submit(job);
 	if (atomic_dec_and_test(&job->deps.left) && queue->state == ACI_QUEUE_LIVE &&
@@ -332,7 +375,8 @@ static bool aci_job_collect_locked(struct aci_queue *queue, struct list_head *do
 {
 	struct aci_queue_record *record = queue->record;
 	u64 completed = le64_to_cpu(READ_ONCE(record->completed));
-	struct aci_job *job, *next;
+	struct aci_job *job;
+	LIST_HEAD(ended);
 
 	if (unlikely(completed - queue->completed > queue->told_tail - queue->completed)) {
 		queue->misbehaved = true;
@@ -342,11 +386,15 @@ static bool aci_job_collect_locked(struct aci_queue *queue, struct list_head *do
 	dma_rmb();
 	if (completed != queue->completed) {
 		queue->completed = completed;
-		list_for_each_entry_safe(job, next, &queue->pending, node) {
+		list_for_each_entry(job, &queue->pending, node) {
 			if (job->end > completed)
 				break;
-			list_move_tail(&job->node, done);
 			queue->jobs_completed++;
+		}
+		/* All before the one where the search ended, at once. */
+		list_cut_before(&ended, &queue->pending, &job->node);
+		if (!list_empty(&ended)) {
+			list_splice_tail(&ended, done);
 			queue->failures = 0;
 			queue->head_active_ns = le64_to_cpu(READ_ONCE(record->active_ns));
 		}

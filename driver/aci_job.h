@@ -35,8 +35,12 @@ struct aci_job_descs {
 struct aci_job {
 	/** @fence: initialised when the job is queued */
 	struct dma_fence fence;
-	/** @node: in a list of the queue */
-	struct list_head node;
+	union {
+		/** @node: in a list of the queue */
+		struct list_head node;
+		/** @spare: in aci_fence_ctx.spares */
+		struct llist_node spare;
+	};
 	/** @ctx: timeline, with a reference once the fence is initialised */
 	struct aci_fence_ctx *ctx;
 	/** @queue: alive while the job is in one of its lists */
@@ -45,6 +49,10 @@ struct aci_job {
 	u64 end;
 	/** @desc_count: number of @descs */
 	u32 desc_count;
+	/** @signal: binary syncobj that gets the fence, with a reference, or NULL */
+	struct drm_syncobj *signal;
+	/** @keep: whoever queues the job gets a reference on its fence */
+	bool keep;
 	/** @descs: private copy of the descriptors */
 	struct aci_desc *descs;
 	/** @many_descs: where @descs are if there are several */
@@ -60,6 +68,17 @@ struct aci_job {
 int aci_job_cache_init(void);
 void aci_job_cache_exit(void);
 
+/* Jobs that a queue keeps to use again: 20 KiB. */
+#define ACI_JOB_SPARES_MAX	64
+
+void aci_job_free_spares(struct aci_fence_ctx *ctx);
+
+/* Whether somebody outside gets the fence. */
+static inline bool aci_job_has_outs(const struct aci_job *job)
+{
+	return job->signal || job->outs.count;
+}
+
 struct aci_job *aci_job_alloc(struct aci_queue *queue, u32 desc_count);
 void aci_job_free(struct aci_job *job);
 void aci_job_watch_deps(struct aci_job *job);
@@ -69,16 +88,6 @@ bool aci_job_tell_card_locked(struct aci_queue *queue);
 void aci_job_ring(struct aci_queue *queue);
 void aci_job_push_ready(struct aci_queue *queue);
 void aci_job_push_work(struct work_struct *work);
-
-/**
- * aci_job_publish() - give the job's fence to its syncobjs
- * @job: queued job with a reference of ours on its fence; drops that
- */
-static inline void aci_job_publish(struct aci_job *job)
-{
-	aci_sync_publish_outs(&job->outs, &job->fence);
-	dma_fence_put(&job->fence);
-}
 
 void aci_job_process(struct aci_queue *queue, bool took_entry);
 void aci_job_settle(struct aci_queue *queue);

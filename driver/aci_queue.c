@@ -48,6 +48,28 @@ struct aci_queue *aci_queue_lookup(struct aci_file *afile, u32 id)
 	return queue;
 }
 
+/**
+ * aci_queue_lookup_live() - find a queue that is not being torn down, cheaply
+ * @afile: file
+ * @id: user's id
+ *
+ * Return: the queue with a reference, or NULL.
+ */
+struct aci_queue *aci_queue_lookup_live(struct aci_file *afile, u32 id)
+{
+	struct aci_device *adev = afile->adev;
+	struct aci_queue *queue;
+
+	if (!id || id > adev->caps.queues)
+		return NULL;
+	rcu_read_lock();
+	queue = rcu_dereference(adev->queue_by_id[aci_queue_card_id(id)]);
+	if (queue && (READ_ONCE(queue->afile) != afile || !kref_get_unless_zero(&queue->ref)))
+		queue = NULL;
+	rcu_read_unlock();
+	return queue;
+}
+
 static void aci_queue_release(struct kref *ref)
 {
 	struct aci_queue *queue = container_of(ref, struct aci_queue, ref);
@@ -491,8 +513,10 @@ int aci_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *
 	queue = aci_queue_create(adev, vm, args);
 	ret = PTR_ERR_OR_ZERO(queue);
 	if (!ret) {
-		ret = xa_alloc(&afile->queues, &args->queue_id, queue, xa_limit_31b,
-			       GFP_KERNEL_ACCOUNT);
+		args->queue_id = aci_queue_user_id(queue->id);
+		/* From here on SUBMIT finds it. */
+		WRITE_ONCE(queue->afile, afile);
+		ret = xa_insert(&afile->queues, args->queue_id, queue, GFP_KERNEL_ACCOUNT);
 		if (ret) {
 			aci_queue_teardown(queue, -ECANCELED);
 			aci_queue_put(queue);

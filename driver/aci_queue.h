@@ -126,6 +126,8 @@ struct aci_queue {
 	struct aci_fence_ctx *fence_ctx;
 	/** @adev: device */
 	struct aci_device *adev;
+	/** @afile: file that may submit; NULL until the queue is published */
+	struct aci_file *afile;
 	/** @vm: the VM, with a reference */
 	struct aci_vm *vm;
 	/** @id: the card's queue id */
@@ -161,7 +163,19 @@ struct aci_queue {
 	struct work_struct push_work;
 };
 
+/* User ids are the card's plus 1, so that SUBMIT finds a queue without a tree. */
+static inline u32 aci_queue_user_id(u32 card_id)
+{
+	return card_id + 1;
+}
+
+static inline u32 aci_queue_card_id(u32 user_id)
+{
+	return user_id - 1;
+}
+
 struct aci_queue *aci_queue_lookup(struct aci_file *afile, u32 id);
+struct aci_queue *aci_queue_lookup_live(struct aci_file *afile, u32 id);
 void aci_queue_put(struct aci_queue *queue);
 void aci_queue_teardown(struct aci_queue *queue, int error);
 void aci_queue_close_all(struct aci_file *afile);

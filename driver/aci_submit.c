@@ -12,15 +12,33 @@
 
 #include <linux/uaccess.h>
 #include <drm/drm_file.h>
+#include <drm/drm_syncobj.h>
 #include <drm/aci_accel.h>
 
 #include "aci_device.h"
 #include "aci_ioctl.h"
 #include "aci_job.h"
 #include "aci_submit.h"
+#include "aci_sync.h"
 
 /* Jobs that are told to the card at once; they stand on the stack. */
 #define ACI_SUBMIT_GROUP	16
+
+/**
+ * struct aci_submit - a call of SUBMIT
+ */
+struct aci_submit {
+	/** @queue: where the jobs go, with a reference */
+	struct aci_queue *queue;
+	/** @file: caller */
+	struct drm_file *file;
+	/** @args: arguments; counts the jobs that were accepted */
+	struct drm_aci_submit *args;
+	/** @last: fence of the last job, with a reference, if the caller waits */
+	struct dma_fence *last;
+	/** @jobs: the group being submitted */
+	struct aci_job *jobs[ACI_SUBMIT_GROUP];
+};
 
 /* Only what the kernel's fences depend on; the card checks the rest. */
 static int aci_submit_check_descs(const struct aci_queue *queue, const struct aci_job *job)
@@ -54,6 +72,13 @@ static int aci_submit_fill(struct aci_job *job, struct drm_file *file,
 	ret = aci_submit_check_descs(job->queue, job);
 	if (ret)
 		return ret;
+	if (args->signal) {
+		job->signal = drm_syncobj_find(file, args->signal);
+		if (!job->signal)
+			return -ENOENT;
+	}
+	if (!args->syncs.count && !args->syncs.ptr)
+		return 0;
 	ret = aci_sync_parse(&job->deps, &job->outs, job->ctx->context, file, &args->syncs);
 	if (ret)
 		return ret;
@@ -62,26 +87,28 @@ static int aci_submit_fill(struct aci_job *job, struct drm_file *file,
 }
 
 /* Returns a prepared job or an error pointer. */
-static struct aci_job *aci_submit_prepare(struct aci_queue *queue, struct drm_file *file,
-					  const struct drm_aci_array *jobs, u32 index)
+static struct aci_job *aci_submit_prepare(struct aci_submit *submit, u32 index)
 {
+	struct aci_queue *queue = submit->queue;
 	struct drm_aci_job args;
 	struct aci_job *job;
 	int ret;
 
-	ret = aci_ioctl_copy_element(&args, sizeof(args), jobs, index);
+	ret = aci_ioctl_copy_element(&args, sizeof(args), &submit->args->jobs, index);
 	if (ret)
 		return ERR_PTR(ret);
-	if (args.flags || !args.desc_count || args.desc_count > queue->ring_entries)
+	if (args.flags || args.pad || !args.desc_count || args.desc_count > queue->ring_entries)
 		return ERR_PTR(-EINVAL);
 	job = aci_job_alloc(queue, args.desc_count);
 	if (!job)
 		return ERR_PTR(-ENOMEM);
-	ret = aci_submit_fill(job, file, &args);
+	ret = aci_submit_fill(job, submit->file, &args);
 	if (ret) {
 		aci_job_free(job);
 		return ERR_PTR(ret);
 	}
+	job->keep = aci_job_has_outs(job) || (submit->args->flags & DRM_ACI_SUBMIT_WAIT &&
+				       index == submit->args->jobs.count - 1);
 	return job;
 }
 
@@ -100,63 +127,92 @@ static int aci_submit_admit_locked(const struct aci_queue *queue, const struct a
 /* Returns the number of jobs queued; *error says why not all. */
 static u32 aci_submit_queue(struct aci_queue *queue, struct aci_job **jobs, u32 count, int *error)
 {
-	unsigned long flags;
-	bool has_outs, ring = false;
+	bool keep, ring = false;
 	u32 i;
 
-	spin_lock_irqsave(&queue->lock, flags);
+	spin_lock_irq(&queue->lock);
 	for (i = 0; i < count; i++) {
 		*error = aci_submit_admit_locked(queue, jobs[i]);
 		if (*error)
 			break;
-		has_outs = jobs[i]->outs.count;
+		keep = jobs[i]->keep;
 		aci_job_queue_locked(queue, jobs[i]);
-		/* Without a fence out, nothing keeps the job for us. */
-		if (!has_outs)
+		/* It may end at once. */
+		if (!keep)
 			jobs[i] = NULL;
 	}
 	if (queue->state == ACI_QUEUE_LIVE)
 		ring = aci_job_tell_card_locked(queue);
-	spin_unlock_irqrestore(&queue->lock, flags);
+	spin_unlock_irq(&queue->lock);
 	if (ring)
 		aci_job_ring(queue);
 	return i;
 }
 
-/* Queue and publish a group of prepared jobs, free the ones that did not fit. */
-static u32 aci_submit_group(struct aci_queue *queue, struct aci_job **jobs, u32 count, int *error)
+static void aci_submit_publish_job(struct aci_job *job)
 {
+	if (job->signal) {
+		drm_syncobj_replace_fence(job->signal, &job->fence);
+		drm_syncobj_put(job->signal);
+	}
+	if (job->outs.count)
+		aci_sync_publish_outs(&job->outs, &job->fence);
+}
+
+static void aci_submit_publish(struct aci_submit *submit, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		struct aci_job *job = submit->jobs[i];
+
+		if (!job)
+			continue;
+		aci_submit_publish_job(job);
+		if (submit->args->flags & DRM_ACI_SUBMIT_WAIT &&
+		    submit->args->accepted + i == submit->args->jobs.count - 1)
+			submit->last = &job->fence;
+		else
+			dma_fence_put(&job->fence);
+	}
+}
+
+/* Queue and publish a group of prepared jobs, free the ones that did not fit. */
+static int aci_submit_group(struct aci_submit *submit, u32 count)
+{
+	struct aci_queue *queue = submit->queue;
 	bool cookie = dma_fence_begin_signalling();
+	int error = 0;
 	u32 queued, i;
 
-	queued = aci_submit_queue(queue, jobs, count, error);
-	if (*error == -EAGAIN) {
+	queued = aci_submit_queue(queue, submit->jobs, count, &error);
+	if (unlikely(error == -EAGAIN)) {
 		/* Make room of what the interrupt has not handled yet. */
 		aci_job_process(queue, false);
-		queued += aci_submit_queue(queue, jobs + queued, count - queued, error);
+		queued += aci_submit_queue(queue, submit->jobs + queued, count - queued, &error);
 	}
-	for (i = 0; i < queued; i++)
-		if (jobs[i])
-			aci_job_publish(jobs[i]);
+	aci_submit_publish(submit, queued);
 	dma_fence_end_signalling(cookie);
 	for (i = queued; i < count; i++)
-		aci_job_free(jobs[i]);
-	return queued;
+		aci_job_free(submit->jobs[i]);
+	submit->args->accepted += queued;
+	return error;
 }
 
 /*
- * Prepare jobs from @first on, at most @want. Returns their number, or the error
- * of the first one. An error of a later one is met again when it is the first.
+ * Prepare the next jobs, as many as make a group. Returns their number, or the
+ * error of the first one. An error of a later one is met again when it is the
+ * first.
  */
-static int aci_submit_prepare_group(struct aci_queue *queue, struct drm_file *file,
-				    const struct drm_aci_array *array, u32 first,
-				    struct aci_job **jobs, u32 want)
+static int aci_submit_prepare_group(struct aci_submit *submit)
 {
+	u32 first = submit->args->accepted;
+	u32 want = min_t(u32, submit->args->jobs.count - first, ACI_SUBMIT_GROUP);
 	bool have_outs = false;
 	u32 count;
 
 	for (count = 0; count < want; count++) {
-		struct aci_job *job = aci_submit_prepare(queue, file, array, first + count);
+		struct aci_job *job = aci_submit_prepare(submit, first + count);
 
 		if (IS_ERR(job))
 			return count ?: PTR_ERR(job);
@@ -165,32 +221,33 @@ static int aci_submit_prepare_group(struct aci_queue *queue, struct drm_file *fi
 			aci_job_free(job);
 			break;
 		}
-		have_outs |= job->outs.count;
-		jobs[count] = job;
+		have_outs |= aci_job_has_outs(job);
+		submit->jobs[count] = job;
 	}
 	return count;
 }
 
-static int aci_submit_jobs(struct aci_queue *queue, struct drm_file *file,
-			   struct drm_aci_submit *args)
+static int aci_submit_jobs(struct aci_submit *submit)
 {
-	struct aci_job *jobs[ACI_SUBMIT_GROUP];
+	int count, error;
 
-	while (args->accepted < args->jobs.count) {
-		u32 want = min_t(u32, args->jobs.count - args->accepted, ACI_SUBMIT_GROUP);
-		int count, error = 0;
-
-		count = aci_submit_prepare_group(queue, file, &args->jobs, args->accepted, jobs,
-						 want);
+	while (submit->args->accepted < submit->args->jobs.count) {
+		count = aci_submit_prepare_group(submit);
 		if (count < 0)
 			return count;
-		args->accepted += aci_submit_group(queue, jobs, count, &error);
+		error = aci_submit_group(submit, count);
 		if (error)
 			return error;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 	}
 	return 0;
+}
+
+/* The call is not restarted after a signal: it would submit the jobs again. */
+static s32 aci_submit_wait(struct dma_fence *last)
+{
+	return dma_fence_wait(last, true) ? -EINPROGRESS : READ_ONCE(last->error);
 }
 
 /**
@@ -206,20 +263,24 @@ static int aci_submit_jobs(struct aci_queue *queue, struct drm_file *file,
  */
 int aci_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
+	struct aci_submit submit = { .file = file, .args = data };
 	struct drm_aci_submit *args = data;
-	struct aci_queue *queue;
 	int ret;
 
 	args->accepted = 0;
-	if (args->flags || args->pad)
+	if (args->flags & ~DRM_ACI_SUBMIT_WAIT || args->status)
 		return -EINVAL;
-	ret = aci_ioctl_check_array(&args->jobs, sizeof(struct drm_aci_job));
+	ret = aci_ioctl_check_array(&args->jobs, ACI_BYTES_UNTIL(drm_aci_job, signal));
 	if (ret)
 		return ret;
-	queue = aci_queue_lookup(file->driver_priv, args->queue_id);
-	if (!queue)
+	submit.queue = aci_queue_lookup_live(file->driver_priv, args->queue_id);
+	if (!submit.queue)
 		return -ENOENT;
-	ret = aci_submit_jobs(queue, file, args);
-	aci_queue_put(queue);
+	ret = aci_submit_jobs(&submit);
+	aci_queue_put(submit.queue);
+	if (submit.last) {
+		args->status = aci_submit_wait(submit.last);
+		dma_fence_put(submit.last);
+	}
 	return ret;
 }

@@ -12,7 +12,6 @@
 #include "aci_sync.h"
 
 #define ACI_SYNC_MAX	1024
-#define ACI_SYNC_STACK	4
 
 static int aci_sync_add_dep(struct aci_sync_deps *deps, u64 context, struct drm_file *file,
 			    const struct drm_aci_sync *sync)
@@ -88,6 +87,25 @@ static int aci_sync_alloc(struct aci_sync_deps *deps, u32 dep_count, struct aci_
 	return 0;
 }
 
+/* The usual case, without a temporary array. */
+static int aci_sync_fill_one(struct aci_sync_deps *deps, struct aci_sync_outs *outs, u64 context,
+			     struct drm_file *file, const struct drm_aci_array *array)
+{
+	struct drm_aci_sync sync;
+	int ret;
+
+	ret = aci_ioctl_copy_element(&sync, sizeof(sync), array, 0);
+	if (ret)
+		return ret;
+	ret = aci_sync_check(&sync);
+	if (ret)
+		return ret;
+	if (sync.flags & DRM_ACI_SYNC_SIGNAL)
+		return aci_sync_add_out(outs, file, &sync);
+	deps->named = true;
+	return aci_sync_add_dep(deps, context, file, &sync);
+}
+
 static int aci_sync_fill(struct aci_sync_deps *deps, struct aci_sync_outs *outs, u64 context,
 			 struct drm_file *file, struct drm_aci_sync *syncs,
 			 const struct drm_aci_array *array)
@@ -130,8 +148,7 @@ static int aci_sync_fill(struct aci_sync_deps *deps, struct aci_sync_outs *outs,
 int aci_sync_parse(struct aci_sync_deps *deps, struct aci_sync_outs *outs, u64 context,
 		   struct drm_file *file, const struct drm_aci_array *array)
 {
-	struct drm_aci_sync stack[ACI_SYNC_STACK];
-	struct drm_aci_sync *syncs = stack;
+	struct drm_aci_sync *syncs;
 	int ret;
 
 	if (!array->count && !array->ptr)
@@ -141,14 +158,13 @@ int aci_sync_parse(struct aci_sync_deps *deps, struct aci_sync_outs *outs, u64 c
 		return ret;
 	if (array->count > ACI_SYNC_MAX)
 		return -EINVAL;
-	if (array->count > ACI_SYNC_STACK) {
-		syncs = kvmalloc_array(array->count, sizeof(*syncs), GFP_KERNEL_ACCOUNT);
-		if (!syncs)
-			return -ENOMEM;
-	}
+	if (array->count == 1)
+		return aci_sync_fill_one(deps, outs, context, file, array);
+	syncs = kvmalloc_array(array->count, sizeof(*syncs), GFP_KERNEL_ACCOUNT);
+	if (!syncs)
+		return -ENOMEM;
 	ret = aci_sync_fill(deps, outs, context, file, syncs, array);
-	if (syncs != stack)
-		kvfree(syncs);
+	kvfree(syncs);
 	return ret;
 }
 
@@ -220,6 +236,14 @@ void aci_sync_drop_deps(struct aci_sync_deps *deps)
 	deps->array = &deps->single;
 }
 
+static void aci_sync_free_outs(struct aci_sync_outs *outs)
+{
+	outs->count = 0;
+	if (outs->array != &outs->single)
+		kvfree(outs->array);
+	outs->array = &outs->single;
+}
+
 /**
  * aci_sync_publish_outs() - give a fence to the syncobjs
  * @outs: syncobjs; empty afterwards
@@ -236,10 +260,9 @@ void aci_sync_publish_outs(struct aci_sync_outs *outs, struct dma_fence *fence)
 			drm_syncobj_add_point(out->syncobj, out->chain, fence, out->point);
 		else
 			drm_syncobj_replace_fence(out->syncobj, fence);
-		/* The syncobj owns it now. */
-		out->chain = NULL;
+		drm_syncobj_put(out->syncobj);
 	}
-	aci_sync_drop_outs(outs);
+	aci_sync_free_outs(outs);
 }
 
 /**
@@ -254,8 +277,5 @@ void aci_sync_drop_outs(struct aci_sync_outs *outs)
 		drm_syncobj_put(outs->array[i].syncobj);
 		dma_fence_chain_free(outs->array[i].chain);
 	}
-	outs->count = 0;
-	if (outs->array != &outs->single)
-		kvfree(outs->array);
-	outs->array = &outs->single;
+	aci_sync_free_outs(outs);
 }

@@ -84,12 +84,15 @@ static void call_submit(struct fuzz *fuzz, struct drm_aci_submit *submit)
 	unsigned int i;
 
 	submit->queue_id = fuzz->ctx.queue;
-	submit->flags = submit->pad = 0;
+	submit->flags &= DRM_ACI_SUBMIT_WAIT;
+	submit->status = 0;
 	sane_array(fuzz, &submit->jobs, sizeof(*jobs));
 	for (i = 0; i < 4; i++) {
 		jobs[i].flags = 0;
 		jobs[i].desc_count = data_random(&fuzz->random) % 65;
 		jobs[i].descs = USER_PTR(descs);
+		jobs[i].signal &= 3;
+		jobs[i].pad = 0;
 		if (data_random(&fuzz->random) & 3)
 			memset(&jobs[i].syncs, 0, sizeof(jobs[i].syncs));
 	}

@@ -2,6 +2,12 @@
 /* SUBMIT: arrays of jobs, a full ring, order; every refusal, and that it leaves no trace. */
 #include "aci_harness.h"
 
+#include <signal.h>
+#include <sys/time.h>
+
+/* Size of struct drm_aci_job in the first version. */
+#define JOB_FIRST_BYTES	offsetof(struct drm_aci_job, signal)
+
 FIXTURE_CTX(submit, ACI_ENGINE_CLASS_COPY)
 
 static int submit_jobs(struct aci_ctx *ctx, struct drm_aci_job *jobs, __u32 count,
@@ -213,6 +219,189 @@ TEST_F(submit, ring_wraps)
 	EXPECT_EQ(JOBS + 1, queue.jobs_completed);
 }
 
+TEST_F(submit, signal_in_the_job_itself)
+{
+	struct aci_desc desc = desc_nop();
+	struct drm_aci_sync out = { .flags = DRM_ACI_SYNC_SIGNAL };
+	struct drm_aci_job jobs[2] = {
+		{ .desc_count = 1, .descs = USER_PTR(&desc) },
+		{ .desc_count = 1, .descs = USER_PTR(&desc), .syncs = { sizeof(out), 1, USER_PTR(&out) } },
+	};
+	__u32 accepted;
+
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &jobs[0].signal));
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &jobs[1].signal));
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &out.handle));
+	ASSERT_OK(submit_jobs(&self->ctx, jobs, 2, &accepted));
+	EXPECT_OK(aci_sync_result(self->ctx.fd, jobs[0].signal, 0));
+	EXPECT_OK(aci_sync_result(self->ctx.fd, jobs[1].signal, 0));
+	EXPECT_OK(aci_sync_result(self->ctx.fd, out.handle, 0));
+}
+
+/* A later job of the same call may wait for what an earlier one signals. */
+TEST_F(submit, signal_is_waited_for_in_the_same_call)
+{
+	struct aci_desc desc = desc_nop();
+	struct drm_aci_sync in = { 0 };
+	struct drm_aci_job jobs[2] = {
+		{ .desc_count = 1, .descs = USER_PTR(&desc) },
+		{ .desc_count = 1, .descs = USER_PTR(&desc), .syncs = { sizeof(in), 1, USER_PTR(&in) } },
+	};
+	__u32 accepted;
+
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &in.handle));
+	jobs[0].signal = in.handle;
+	EXPECT_OK(submit_jobs(&self->ctx, jobs, 2, &accepted));
+	EXPECT_EQ(2, accepted);
+}
+
+/* What programs pass that were built before the job had a signal. */
+TEST_F(submit, jobs_of_the_first_version)
+{
+	struct aci_desc desc = desc_nop();
+	struct drm_aci_job job = { .desc_count = 1, .descs = USER_PTR(&desc), .signal = 0x7fffffff };
+	struct drm_aci_submit submit = {
+		.queue_id = self->ctx.queue, .flags = DRM_ACI_SUBMIT_WAIT,
+		.jobs = { JOB_FIRST_BYTES, 1, USER_PTR(&job) },
+	};
+
+	EXPECT_OK(aci_ioctl(self->ctx.fd, DRM_IOCTL_ACI_SUBMIT, &submit));
+	EXPECT_EQ(0, submit.status);
+}
+
+/* More fences at once than a queue keeps jobs to use again, twice. */
+TEST_F(submit, many_fences_that_are_held)
+{
+	enum { FENCES = 200 };
+	struct aci_desc desc = desc_nop();
+	__u32 outs[FENCES], i, round;
+
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < FENCES; i++) {
+			ASSERT_OK(aci_submit_out(self->ctx.fd, self->ctx.queue, &desc, 1, &outs[i]));
+			if (i >= 32)
+				ASSERT_OK(aci_sync_result(self->ctx.fd, outs[i - 32], 0));
+		}
+		for (i = 0; i < FENCES; i++) {
+			EXPECT_OK(aci_sync_result(self->ctx.fd, outs[i], 0));
+			aci_sync_free(self->ctx.fd, outs[i]);
+		}
+	}
+}
+
+/* SUBMIT that waits. */
+static int submit_and_wait(struct aci_ctx *ctx, const struct aci_desc *descs, __u32 count,
+			   struct drm_aci_sync *in, struct drm_aci_submit *submit)
+{
+	struct drm_aci_job job = {
+		.desc_count = count, .descs = USER_PTR(descs),
+		.syncs = { sizeof(*in), !!in, USER_PTR(in) },
+	};
+
+	*submit = (struct drm_aci_submit){
+		.queue_id = ctx->queue, .flags = DRM_ACI_SUBMIT_WAIT,
+		.jobs = { sizeof(job), 1, USER_PTR(&job) },
+	};
+	return aci_ioctl(ctx->fd, DRM_IOCTL_ACI_SUBMIT, submit);
+}
+
+TEST_F(submit, wait_until_the_job_has_ended)
+{
+	struct drm_aci_submit submit;
+	struct aci_desc desc;
+	struct aci_buf buf;
+	unsigned int i;
+
+	ASSERT_OK(aci_buf_init(&self->ctx, &buf, MIB(1), DRM_ACI_PLACEMENT_HOST, 0));
+	for (i = 1; i < 20; i++) {
+		desc = desc_fill(buf.va, MIB(1), i, 1);
+		ASSERT_OK(submit_and_wait(&self->ctx, &desc, 1, NULL, &submit));
+		ASSERT_EQ(0, submit.status);
+		ASSERT_EQ(1, submit.accepted);
+		ASSERT_TRUE(data_is(buf.map, MIB(1), i));
+	}
+}
+
+TEST_F(submit, wait_for_the_last_of_an_array)
+{
+	struct drm_aci_job jobs[50] = { 0 };
+	struct aci_desc descs[50];
+	struct drm_aci_submit submit = {
+		.queue_id = self->ctx.queue, .flags = DRM_ACI_SUBMIT_WAIT,
+		.jobs = { sizeof(jobs[0]), 50, USER_PTR(jobs) },
+	};
+	struct aci_buf buf;
+	unsigned int i;
+
+	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(4), DRM_ACI_PLACEMENT_HOST, 0));
+	for (i = 0; i < 50; i++) {
+		descs[i] = desc_fill(buf.va + i * 8, 8, i + 1, 8);
+		jobs[i].desc_count = 1;
+		jobs[i].descs = USER_PTR(&descs[i]);
+	}
+	ASSERT_OK(aci_ioctl(self->ctx.fd, DRM_IOCTL_ACI_SUBMIT, &submit));
+	EXPECT_EQ(50, submit.accepted);
+	EXPECT_EQ(0, submit.status);
+	for (i = 0; i < 50; i++)
+		EXPECT_EQ(i + 1, ((__u64 *)buf.map)[i]);
+	/* Nothing to wait for is no error. */
+	submit = (struct drm_aci_submit){ .queue_id = self->ctx.queue, .flags = DRM_ACI_SUBMIT_WAIT };
+	EXPECT_OK(aci_ioctl(self->ctx.fd, DRM_IOCTL_ACI_SUBMIT, &submit));
+	EXPECT_EQ(0, submit.status);
+}
+
+TEST_F(submit, wait_tells_the_error)
+{
+	struct aci_desc desc = desc_fill(aci_ctx_take_va(&self->ctx, KIB(4)), KIB(4), 1, 1);
+	struct drm_aci_submit submit;
+
+	ASSERT_OK(submit_and_wait(&self->ctx, &desc, 1, NULL, &submit));
+	EXPECT_EQ(ACI_JOB_FAULT, submit.status);
+	desc = desc_nop();
+	ASSERT_OK(submit_and_wait(&self->ctx, &desc, 1, NULL, &submit));
+	EXPECT_EQ(0, submit.status);
+}
+
+static void ignore_alarm(int signal)
+{
+}
+
+/* The jobs are submitted once, whether or not the handler restarts system calls. */
+static void interrupt_a_wait(struct __test_metadata *_metadata, struct aci_ctx *ctx, int flags)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 50000 };
+	struct sigaction action = { .sa_handler = ignore_alarm, .sa_flags = flags };
+	struct drm_aci_query_queue before, after;
+	struct drm_aci_submit submit;
+	struct aci_desc desc = desc_nop();
+	struct drm_aci_sync in = { 0 };
+	struct aci_gate gate;
+
+	ASSERT_OK(aci_gate_init(&gate));
+	ASSERT_OK(aci_gate_syncobj(&gate, ctx->fd, &in.handle));
+	ASSERT_OK(aci_query(ctx->fd, DRM_ACI_QUERY_QUEUE, ctx->queue, &before, sizeof(before)));
+	ASSERT_EQ(0, sigaction(SIGALRM, &action, NULL));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+	EXPECT_OK(submit_and_wait(ctx, &desc, 1, &in, &submit));
+	EXPECT_EQ(-EINPROGRESS, submit.status);
+	EXPECT_EQ(1, submit.accepted);
+	ASSERT_OK(aci_query(ctx->fd, DRM_ACI_QUERY_QUEUE, ctx->queue, &after, sizeof(after)));
+	EXPECT_EQ(before.submitted + 1, after.submitted);
+	ASSERT_OK(aci_gate_open(&gate));
+	EXPECT_OK(aci_run_one(ctx, desc_nop()));
+	aci_gate_fini(&gate);
+}
+
+TEST_F(submit, signal_ends_the_wait)
+{
+	interrupt_a_wait(_metadata, &self->ctx, 0);
+}
+
+TEST_F(submit, signal_that_restarts_ends_the_wait)
+{
+	interrupt_a_wait(_metadata, &self->ctx, SA_RESTART);
+}
+
 /* Refusals: a good request with one thing wrong. */
 struct submit_request {
 	struct drm_aci_submit submit;
@@ -243,18 +432,24 @@ FIXTURE_VARIANT(submit_refuse) {
 SUBMIT_REFUSE(queue_zero, r->submit.queue_id = 0, -ENOENT);
 SUBMIT_REFUSE(queue_unknown, r->submit.queue_id = 0x7fffffff, -ENOENT);
 SUBMIT_REFUSE(queue_of_other_file, r->submit.queue_id = r->other_queue, -ENOENT);
-SUBMIT_REFUSE(flags, r->submit.flags = 1, -EINVAL);
+SUBMIT_REFUSE(flags, r->submit.flags = 2, -EINVAL);
 SUBMIT_REFUSE(flags_highest, r->submit.flags = 1u << 31, -EINVAL);
-SUBMIT_REFUSE(pad, r->submit.pad = 1, -EINVAL);
+SUBMIT_REFUSE(status, r->submit.status = 1, -EINVAL);
+SUBMIT_REFUSE(status_with_wait, r->submit.flags = DRM_ACI_SUBMIT_WAIT;
+	      r->submit.status = -EINPROGRESS, -EINVAL);
 SUBMIT_REFUSE(jobs_bad_pointer, r->submit.jobs.ptr = 8, -EFAULT);
 SUBMIT_REFUSE(jobs_null_pointer, r->submit.jobs.ptr = 0, -EFAULT, -EINVAL);
 SUBMIT_REFUSE(jobs_kernel_pointer, r->submit.jobs.ptr = 0xffffffff81000000ull, -EFAULT);
 SUBMIT_REFUSE(jobs_stride_zero, r->submit.jobs.stride = 0, -EINVAL);
-SUBMIT_REFUSE(jobs_stride_small, r->submit.jobs.stride = sizeof(struct drm_aci_job) - 8, -EINVAL);
+SUBMIT_REFUSE(jobs_stride_small, r->submit.jobs.stride = JOB_FIRST_BYTES - 8,
+	      -EINVAL);
 SUBMIT_REFUSE(jobs_stride_tail, r->submit.jobs.stride = sizeof(r->jobs[0]);
 	      r->jobs[0].tail[0] = 1, -E2BIG);
 SUBMIT_REFUSE(jobs_stride_huge, r->submit.jobs.stride = ~0u, -E2BIG, -EINVAL);
 SUBMIT_REFUSE(job_flags, r->jobs[0].job.flags = 1, -EINVAL);
+SUBMIT_REFUSE(job_pad, r->jobs[0].job.pad = 1, -EINVAL);
+SUBMIT_REFUSE(job_signal_unknown, r->jobs[0].job.signal = 0x7fffffff, -ENOENT);
+SUBMIT_REFUSE(job_signal_of_other_file, r->jobs[0].job.signal = r->other_syncobj, -ENOENT);
 SUBMIT_REFUSE(desc_count_zero, r->jobs[0].job.desc_count = 0, -EINVAL);
 SUBMIT_REFUSE(desc_count_past_ring, r->jobs[0].job.desc_count = ACI_CTX_RING_ENTRIES + 1, -EINVAL);
 SUBMIT_REFUSE(desc_count_huge, r->jobs[0].job.desc_count = ~0u, -EINVAL);

@@ -380,7 +380,13 @@ struct drm_aci_job {
 	__u64 descs;
 	/** @syncs: of struct drm_aci_sync, in and out */
 	struct drm_aci_array syncs;
+	/** @signal: binary syncobj that is to be signalled, too; 0: none */
+	__u32 signal;
+	/** @pad: 0 */
+	__u32 pad;
 };
+
+#define DRM_ACI_SUBMIT_WAIT	(1u << 0)	/* return once the last job has ended */
 
 /**
  * struct drm_aci_submit - submit jobs in order to one queue
@@ -392,14 +398,18 @@ struct drm_aci_job {
 struct drm_aci_submit {
 	/** @queue_id: the queue */
 	__u32 queue_id;
-	/** @flags: none defined: 0 */
+	/** @flags: DRM_ACI_SUBMIT_* */
 	__u32 flags;
 	/** @jobs: of struct drm_aci_job */
 	struct drm_aci_array jobs;
 	/** @accepted: out: jobs accepted */
 	__u32 accepted;
-	/** @pad: 0 */
-	__u32 pad;
+	/**
+	 * @status: in: 0; out, after success with DRM_ACI_SUBMIT_WAIT: what the
+	 * fence of the last job says, 0 or a negative error number. -EINPROGRESS:
+	 * a signal came first; the jobs are submitted all the same.
+	 */
+	__s32 status;
 };
 
 /**
