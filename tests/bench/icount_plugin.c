@@ -2,12 +2,12 @@
 /*
  * QEMU TCG plugin: guest instructions between two marker instructions.
  *
- * The guest executes nopl 0x5a5a00NN(%rax,%rax,1): NN even begins region NN/2,
- * NN odd ends it. At the end of a region one line tells what was executed in
- * it by all CPUs: user, kernel image, and each page of the module area, so
- * that the reader can tell one module's text from another's:
+ * The guest executes nopl 0x5a5a00NN(%rax,%rax,1): NN 0 begins a region, 1 ends
+ * it. At the end of a region one line tells what was executed in it by all
+ * CPUs: user, kernel image, and each page of the module area, so that the
+ * reader can tell one module's text from another's:
  *
- *     region ID user N kernel N module N pages ADDR:N ...
+ *     region user N kernel N module N pages ADDR:N ...
  *
  * Debian ships QEMU without qemu-plugin.h; the prototypes below are version 7
  * of the plugin interface, which QEMU 11.1 demands exactly.
@@ -54,8 +54,6 @@ PLUGIN_EXPORT int qemu_plugin_version = 7;
 /* x86-64 Linux: modules live in the top 1 GiB less the fixmap. */
 #define MODULES_START	UINT64_C(0xffffffffc0000000)
 #define MODULE_PAGES	(1u << 18)
-#define REGIONS		64
-
 struct counters {
 	uint64_t user;
 	uint64_t kernel;
@@ -63,8 +61,8 @@ struct counters {
 };
 
 static struct qemu_plugin_scoreboard *score;
-static struct counters total, begin[1];
-static unsigned int open_region = REGIONS;
+static struct counters total, begin;
+static bool region_is_open;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static FILE *out;
 
@@ -84,37 +82,36 @@ static void sum_counters(struct counters *sum)
 	}
 }
 
-static void print_region(unsigned int region)
+static void print_region(void)
 {
 	uint64_t module = 0;
 	unsigned int page;
 
 	for (page = 0; page < MODULE_PAGES; page++)
-		module += total.module[page] - begin->module[page];
-	fprintf(out, "region %u user %" PRIu64 " kernel %" PRIu64 " module %" PRIu64 " pages", region,
-		total.user - begin->user, total.kernel - begin->kernel, module);
+		module += total.module[page] - begin.module[page];
+	fprintf(out, "region user %" PRIu64 " kernel %" PRIu64 " module %" PRIu64 " pages",
+		total.user - begin.user, total.kernel - begin.kernel, module);
 	for (page = 0; page < MODULE_PAGES; page++)
-		if (total.module[page] != begin->module[page])
+		if (total.module[page] != begin.module[page])
 			fprintf(out, " %" PRIx64 ":%" PRIu64, MODULES_START + ((uint64_t)page << 12),
-				total.module[page] - begin->module[page]);
+				total.module[page] - begin.module[page]);
 	fputc('\n', out);
 	fflush(out);
 }
 
 static void exec_marker(unsigned int vcpu, void *opaque)
 {
-	unsigned int id = (uintptr_t)opaque;
+	bool is_end = (uintptr_t)opaque;
 
 	(void)vcpu;
 	pthread_mutex_lock(&lock);
-	if (!(id & 1)) {
-		sum_counters(begin);
-		open_region = id / 2;
-	} else if (open_region == id / 2) {
+	if (!is_end) {
+		sum_counters(&begin);
+	} else if (region_is_open) {
 		sum_counters(&total);
-		print_region(open_region);
-		open_region = REGIONS;
+		print_region();
 	}
+	region_is_open = !is_end;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -129,7 +126,7 @@ static bool is_marker(const struct qemu_plugin_insn *insn, unsigned int *id)
 	if (memcmp(bytes, nopl, sizeof(nopl)) || bytes[5] || bytes[6] != 0x5a || bytes[7] != 0x5a)
 		return false;
 	*id = bytes[4];
-	return *id < 2 * REGIONS;
+	return *id < 2;
 }
 
 static size_t counter_offset(uint64_t address)

@@ -1,19 +1,41 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Joins what submit_bench printed with what icount_plugin counted.
+"""Joins what aci_bench printed with what icount_plugin counted.
 
-usage: report.py GUEST_OUTPUT PLUGIN_OUTPUT ACI_KO [--json FILE]
-       report.py --median REPORT.json... [--json FILE]
-All figures are guest instructions per operation.
+usage: report.py boot GUEST_OUTPUT PLUGIN_OUTPUT ACI_KO --json FILE [--kernel RELEASE]
+       report.py median REPORT.json... [--json FILE]
+
+The JSON is described in tests/bench/README.md. "median" prints the tables and
+the bars; its exit status is 1 if a bar is missed.
 """
 import argparse
 import json
+import math
 import re
 import statistics
 import subprocess
 import sys
 
+SCHEMA = "aci-bench"
+SCHEMA_VERSION = 2
 FIGURES = ("total", "user", "kernel", "modules", "aci")
+
+# (what, figure, comparison, limit); a limit that is a pair is a factor of another figure.
+BARS = (
+    ("kernel queue depth 64", "total", "<=", 2500),
+    ("kernel queue depth 64", "aci", "<=", 900),
+    ("kernel queue depth 64, arrays of 64", "total", "<=", 1500),
+    ("kernel queue depth 1", "total", "<=", (0.75, "NVMe passthrough depth 1")),
+    ("user queue depth 64", "total", "<=", 150),
+    ("copy 1 MiB, against memcpy", "value", ">=", 0.9),
+    ("copy 16 MiB, against memcpy", "value", ">=", 0.9),
+    ("copy 64 MiB, against memcpy", "value", ">=", 0.9),
+    ("copy 256 MiB, against memcpy", "value", ">=", 0.9),
+    ("copy 16 MiB in scattered 4 KiB pages, against memcpy", "value", ">=", 0.9),
+    ("slope of submit over mapped BOs", "value", "<=", 0.05),
+    ("slope of submit over queues", "value", "<=", 0.05),
+    ("slope of VM_BIND over mappings", "value", "<=", 0.15),
+)
 
 
 def text_sections(module, guest):
@@ -24,60 +46,129 @@ def text_sections(module, guest):
             for m in re.finditer(r"^section (\S+) (0x[0-9a-f]+)", guest, re.M)]
 
 
-def read_boot(guest_path, plugin_path, module):
-    guest = open(guest_path).read()
-    names = {int(m[1]): (int(m[2]), m[3]) for m in re.finditer(r"^bench (\d+) (\d+) (.+?)\s*$", guest, re.M)}
-    sections = text_sections(module, guest)
+def read_counts(guest, counts, sections):
+    names = re.findall(r"^bench (\d+) (.+?)\s*$", guest, re.M)
+    regions = re.findall(r"^region user (\d+) kernel (\d+) module (\d+) pages(.*)", counts, re.M)
+    if len(names) != len(regions):
+        sys.exit(f"report.py: {len(names)} regions printed, {len(regions)} counted")
     rows = []
-    for m in re.finditer(r"^region (\d+) user (\d+) kernel (\d+) module (\d+) pages(.*)", open(plugin_path).read(), re.M):
-        if int(m[1]) not in names:
-            continue
-        operations, name = names[int(m[1])]
+    for (operations, name), (user, kernel, modules, pages) in zip(names, regions):
         # Text of modules is laid out in whole pages, so a page belongs to one.
-        in_aci = sum(int(count) for page, count in re.findall(r"([0-9a-f]+):(\d+)", m[5])
+        in_aci = sum(int(count) for page, count in re.findall(r"([0-9a-f]+):(\d+)", pages)
                      if any(int(page, 16) <= last and int(page, 16) + 4095 >= first for first, last in sections))
-        user, kernel, modules = (int(m[i]) for i in (2, 3, 4))
-        counts = {"total": user + kernel + modules, "user": user, "kernel": kernel, "modules": modules, "aci": in_aci}
-        rows.append({"name": name, "operations": operations, **{key: counts[key] / operations for key in FIGURES}})
-    if not rows or len(rows) != len(names):
-        sys.exit("report.py: a region is missing: did the plugin run?")
+        row = {"user": int(user), "kernel": int(kernel), "modules": int(modules), "aci": in_aci}
+        row["total"] = row["user"] + row["kernel"] + row["modules"]
+        rows.append({"name": name, "operations": int(operations),
+                     **{key: row[key] / int(operations) for key in FIGURES}})
     return rows
 
 
-def read_median(paths):
-    boots = [json.load(open(path))["rows"] for path in paths]
-    rows = []
-    for same in zip(*boots):
-        row = {"name": same[0]["name"], "operations": same[0]["operations"], "boots": len(same)}
+def slope(points):
+    """Of log cost over log n: 0 is constant, 1 linear."""
+    return statistics.linear_regression([p[0] for p in points], [p[1] for p in points]).slope
+
+
+def read_slopes(rows):
+    """Rows named "NAME with N THINGS" make a slope; they stay as rows, too."""
+    groups = {}
+    for row in rows:
+        if m := re.fullmatch(r"(.+) with (\d+) (.+)", row["name"]):
+            groups.setdefault((m[1], m[3]), []).append((math.log(int(m[2])), math.log(row["total"])))
+    return [{"name": f"slope of {what} over {things}", "unit": "log/log", "value": slope(points)}
+            for (what, things), points in groups.items() if len(points) > 1]
+
+
+def read_boot(args):
+    guest = open(args.files[0]).read()
+    rows = read_counts(guest, open(args.files[1]).read(), text_sections(args.files[2], guest))
+    values = [{"name": name, "unit": unit, "value": float(value)}
+              for unit, value, name in re.findall(r"^value (\S+) (\S+) (.+?)\s*$", guest, re.M)]
+    return {"kernel": args.kernel, "boots": 1, "instructions": rows, "values": values + read_slopes(rows)}
+
+
+def read_median(args):
+    boots = [json.load(open(path)) for path in args.files]
+    report = {"kernel": boots[0]["kernel"], "boots": len(boots), "instructions": [], "values": []}
+    for same in zip(*(boot["instructions"] for boot in boots)):
+        row = {"name": same[0]["name"], "operations": same[0]["operations"]}
         for key in FIGURES:
             row[key] = statistics.median(boot[key] for boot in same)
         row["total_min"], row["total_max"] = (f(boot["total"] for boot in same) for f in (min, max))
-        rows.append(row)
-    return rows
+        report["instructions"].append(row)
+    for same in zip(*(boot["values"] for boot in boots)):
+        numbers = [boot["value"] for boot in same]
+        report["values"].append({**same[0], "value": statistics.median(numbers),
+                                 "min": min(numbers), "max": max(numbers)})
+    add_ratios(report["instructions"])
+    report["bars"] = [judge(report, *bar) for bar in BARS]
+    return report
 
 
-def print_table(rows):
-    floor = next(row["total"] for row in rows if row["name"] == "empty DRM ioctl")
-    print(f"{'guest instructions per operation':38} {'total':>8} {'user':>8} {'kernel':>8} {'modules':>8} {'aci.ko':>8} "
-          f"{'/ empty ioctl':>14} {'min..max of total':>19}")
+def add_ratios(rows):
+    totals = {row["name"]: row["total"] for row in rows}
     for row in rows:
-        row["ratio_to_empty_ioctl"] = row["total"] / floor
-        span = f"{row['total_min']:.0f}..{row['total_max']:.0f}" if "total_min" in row else ""
-        print(f"{row['name']:38} " + " ".join(f"{row[key]:8.0f}" for key in FIGURES) +
-              f" {row['ratio_to_empty_ioctl']:14.2f} {span:>19}")
+        peer = re.sub(r"^(kernel|user) queue (depth \d+).*", r"NVMe passthrough \2", row["name"])
+        row["ratio_to_empty_ioctl"] = row["total"] / totals["empty DRM ioctl"]
+        row["ratio_to_nvme"] = row["total"] / totals[peer] if peer in totals and peer != row["name"] else None
+
+
+def find(report, name, figure):
+    for row in report["instructions"] + report["values"]:
+        if row["name"] == name and figure in row:
+            return row[figure]
+    return None
+
+
+def judge(report, name, figure, comparison, limit):
+    text = ""
+    if isinstance(limit, tuple):
+        factor, peer = limit
+        text = f" ({factor} of {peer})"
+        other = find(report, peer, figure)
+        limit = factor * other if other is not None else None
+    is_value = find(report, name, figure)
+    known = is_value is not None and limit is not None
+    passed = known and (is_value <= limit if comparison == "<=" else is_value >= limit)
+    return {"name": name, "figure": figure, "value": is_value, "comparison": comparison, "limit": limit,
+            "note": text.strip(), "pass": passed}
+
+
+def print_report(report):
+    print(f"\nGuest instructions per operation (kernel {report['kernel']}, median of {report['boots']} boots)")
+    print(f"{'':52} {'total':>8} {'user':>7} {'kernel':>8} {'modules':>8} {'aci.ko':>7} "
+          f"{'/ioctl':>7} {'/NVMe':>6}  {'min..max':>15}")
+    for row in report["instructions"]:
+        nvme = f"{row['ratio_to_nvme']:.2f}" if row["ratio_to_nvme"] else ""
+        print(f"{row['name']:52} {row['total']:8.0f} {row['user']:7.0f} {row['kernel']:8.0f} {row['modules']:8.0f} "
+              f"{row['aci']:7.0f} {row['ratio_to_empty_ioctl']:7.2f} {nvme:>6}  "
+              f"{row['total_min']:.0f}..{row['total_max']:.0f}")
+    print("\nOther figures")
+    for row in report["values"]:
+        print(f"{row['name']:60} {row['value']:10.4g} {row['unit']:10} {row['min']:.4g}..{row['max']:.4g}")
+    print("\nBars")
+    for bar in report["bars"]:
+        shown = "not measured" if bar["value"] is None else f"{bar['value']:.4g}"
+        limit = "?" if bar["limit"] is None else f"{bar['limit']:.4g}"
+        print(f"{'pass' if bar['pass'] else 'FAIL'}  {bar['name']} ({bar['figure']}): {shown} {bar['comparison']} "
+              f"{limit} {bar['note']}".rstrip())
 
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=("boot", "median"))
     parser.add_argument("files", nargs="+")
-    parser.add_argument("--median", action="store_true")
     parser.add_argument("--json")
+    parser.add_argument("--kernel", default="")
     args = parser.parse_args()
-    rows = read_median(args.files) if args.median else read_boot(*args.files)
-    print_table(rows)
+    report = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION}
+    report |= read_boot(args) if args.what == "boot" else read_median(args)
     if args.json:
         with open(args.json, "w") as file:
-            json.dump({"schema_version": 1, "unit": "guest instructions per operation", "rows": rows}, file, indent=1)
+            json.dump(report, file, indent=1)
+            file.write("\n")
+    if args.what == "median":
+        print_report(report)
+        sys.exit(0 if all(bar["pass"] for bar in report["bars"]) else 1)
 
 
 if __name__ == "__main__":
