@@ -88,13 +88,19 @@ static void put_engines(struct vcard *card, struct reply *reply)
 		struct engine *engine = &card->sched.engines[i];
 
 		reply_put(reply, "%s{\"class\":\"%s\",\"index\":%u,\"queue\":%d,\"busy_ns\":%llu,"
-		    "\"jobs\":%llu,\"operations\":%llu,\"macs\":%llu,\"bytes\":%llu}",
+		    "\"jobs\":%llu,\"operations\":%llu,\"macs\":%llu,\"bytes\":%llu,"
+		    "\"preemptions\":%llu,\"preempt_late\":%llu,\"preempt_max_ns\":%llu,"
+		    "\"preempt_cpu_max_ns\":%llu}",
 		    i ? "," : "", engine->class ? "compute" : "copy", engine->index,
 		    engine->queue ? engine->queue->id : -1, (unsigned long long)engine->busy_ns,
 		    (unsigned long long)atomic_load(&engine->descriptors),
 		    (unsigned long long)atomic_load(&engine->operations),
 		    (unsigned long long)atomic_load(&engine->macs),
-		    (unsigned long long)atomic_load(&engine->bytes));
+		    (unsigned long long)atomic_load(&engine->bytes),
+		    (unsigned long long)engine->preemptions,
+		    (unsigned long long)engine->preempt_late,
+		    (unsigned long long)engine->preempt_max_ns,
+		    (unsigned long long)engine->preempt_cpu_max_ns);
 	}
 	reply_put(reply, "]");
 }

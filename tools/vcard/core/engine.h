@@ -4,7 +4,7 @@
  *
  * The core runs a descriptor on an engine thread. For EXEC it calls
  * tcs_execute(), which reaches memory only through vm_access_begin/end() and
- * asks engine_should_yield() at least once per millisecond of work.
+ * asks engine_should_yield() several times per millisecond of work.
  */
 #ifndef VCARD_CORE_ENGINE_H
 #define VCARD_CORE_ENGINE_H

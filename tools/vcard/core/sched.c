@@ -63,6 +63,41 @@ static void ready_remove(struct queue *queue)
 	atomic_fetch_sub(&sched->ready_count[queue->engine_class], 1);
 }
 
+static bool read_cpu_clock(const struct engine *engine, uint64_t *ns)
+{
+	struct timespec ts;
+
+	if (clock_gettime(engine->cpu_clock, &ts))
+		return false;
+	*ns = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+	return true;
+}
+
+static void ask_to_let_go(struct engine *engine)
+{
+	if (atomic_load(&engine->preempt))
+		return;
+	engine->asked_ns = time_now_ns();
+	if (!read_cpu_clock(engine, &engine->asked_cpu_ns))
+		engine->asked_cpu_ns = UINT64_MAX;
+	atomic_store(&engine->preempt, true);
+}
+
+/* How long did it take? */
+static void note_preemption(struct engine *engine, uint64_t now_ns)
+{
+	uint64_t cpu_ns, used_ns = 0;
+
+	if (!atomic_load(&engine->preempt))
+		return;
+	if (read_cpu_clock(engine, &cpu_ns) && cpu_ns > engine->asked_cpu_ns)
+		used_ns = cpu_ns - engine->asked_cpu_ns;
+	engine->preemptions++;
+	engine->preempt_late += used_ns > PREEMPT_MAX_US * NS_PER_US;
+	engine->preempt_max_ns = MAX(engine->preempt_max_ns, now_ns - engine->asked_ns);
+	engine->preempt_cpu_max_ns = MAX(engine->preempt_cpu_max_ns, used_ns);
+}
+
 /* Wake an idle engine, or ask one that runs something less urgent to let go. */
 static void ready_announce(struct queue *queue)
 {
@@ -84,7 +119,7 @@ static void ready_announce(struct queue *queue)
 			least = engine;
 	}
 	if (least)
-		atomic_store(&least->preempt, true);
+		ask_to_let_go(least);
 }
 
 void sched_wake(struct queue *queue)
@@ -263,6 +298,7 @@ void sched_release(struct engine *engine, enum slice_end end)
 
 	if (stop_is_error(stop) && queue->state == ACI_QUEUE_STATE_RUNNING)
 		halt_stopped(queue, stop);
+	note_preemption(engine, now_ns);
 	engine->busy_ns += used_ns;
 	/* A look at a WAIT that is still blocked, or at an empty ring, is no active time. */
 	if ((end == SLICE_BLOCKED || end == SLICE_EMPTY) &&
@@ -304,12 +340,10 @@ static uint64_t take_used_ns(struct engine *engine, uint64_t now_ns)
 	/* A slice may have begun after the clock read the time. */
 	uint64_t wall_ns = now_ns > engine->wall_ns ? now_ns - engine->wall_ns : 0;
 	uint64_t cpu_ns = wall_ns;
-	struct timespec ts;
+	uint64_t at_ns;
 
 	engine->wall_ns = MAX(engine->wall_ns, now_ns);
-	if (!clock_gettime(engine->cpu_clock, &ts)) {
-		uint64_t at_ns = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-
+	if (read_cpu_clock(engine, &at_ns)) {
 		cpu_ns = at_ns - engine->cpu_ns;
 		engine->cpu_ns = at_ns;
 	}
@@ -339,7 +373,7 @@ static void enforce_preemption(struct engine *engine, uint64_t now_ns, uint64_t 
 		engine->deaf_ns = 0;
 	else
 		engine->deaf_ns += used_ns;
-	if (engine->deaf_ns > PREEMPT_MAX_US * NS_PER_US)
+	if (engine->deaf_ns > PREEMPT_LIMIT_US * NS_PER_US)
 		stop_queue(queue, QUEUE_STOP_PREEMPT_TIMEOUT);
 }
 

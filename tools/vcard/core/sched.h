@@ -24,7 +24,8 @@
 
 #define ENGINE_CLASSES		2
 #define SCHED_SLICE_NS		(2 * NS_PER_MS)
-#define PREEMPT_MAX_US		100000u
+#define PREEMPT_MAX_US		1000u	/* Identify */
+#define PREEMPT_LIMIT_US	100000u	/* processor time after which a queue is halted */
 #define T_ACTIVE_MS		100u
 #define T_WAIT_POLL_MS		10u
 #define T_HEARTBEAT_MS		1000u
@@ -50,9 +51,15 @@ struct engine {
 	uint64_t deaf_ns;		/* used since it was asked to let go and did not look */
 	bool protected;			/* runs a minimum share: priorities do not preempt */
 	_Atomic bool preempt;
+	uint64_t asked_ns;		/* when it was set, and what the thread had used then */
+	uint64_t asked_cpu_ns;
 	_Atomic uint64_t slice_end_ns;
 
 	uint64_t busy_ns;		/* of ended slices */
+	uint64_t preemptions;
+	uint64_t preempt_late;		/* those that took longer than Identify says, by the last figure */
+	uint64_t preempt_max_ns;	/* the longest from asking to letting go */
+	uint64_t preempt_cpu_max_ns;	/* the same in processor time: what the card itself took */
 	_Atomic uint64_t descriptors;
 	_Atomic uint64_t operations;
 	_Atomic uint64_t macs;

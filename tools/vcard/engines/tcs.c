@@ -1,12 +1,87 @@
 // SPDX-License-Identifier: MIT
 /* The tensor command set executor: fetch, run loop, preemption, counting. */
 #include <endian.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tcs_box.h"
 
 #define FETCH_CHUNK	(256u << 10)
+#define SPARE_MAX	(16u << 20)
+
+/*
+ * Scratch memory that no program uses at the moment. It stays with the thread:
+ * fresh memory costs more than what a tile does with it, at every preemption.
+ */
+struct spare {
+	void *ptr[TCS_SCRATCH_COUNT];
+	size_t bytes[TCS_SCRATCH_COUNT];
+};
+
+static pthread_key_t spare_key;
+static pthread_once_t spare_once = PTHREAD_ONCE_INIT;
+static bool spare_ready;
+
+static void free_spare(void *data)
+{
+	struct spare *spare = data;
+
+	for (unsigned int i = 0; i < TCS_SCRATCH_COUNT; i++)
+		free(spare->ptr[i]);
+	free(spare);
+}
+
+static void make_spare_key(void)
+{
+	spare_ready = !pthread_key_create(&spare_key, free_spare);
+}
+
+/* Return: that of this thread, or NULL: then memory comes from the heap. */
+static struct spare *get_spare(void)
+{
+	struct spare *spare;
+
+	pthread_once(&spare_once, make_spare_key);
+	if (!spare_ready)
+		return NULL;
+	spare = pthread_getspecific(spare_key);
+	if (spare)
+		return spare;
+	spare = calloc(1, sizeof(*spare));
+	if (spare && pthread_setspecific(spare_key, spare)) {
+		free(spare);
+		return NULL;
+	}
+	return spare;
+}
+
+static void give_back(void *ptr, size_t bytes, unsigned int which)
+{
+	struct spare *spare = ptr ? get_spare() : NULL;
+
+	if (!spare || bytes > SPARE_MAX || bytes <= spare->bytes[which]) {
+		free(ptr);
+		return;
+	}
+	free(spare->ptr[which]);
+	spare->ptr[which] = ptr;
+	spare->bytes[which] = bytes;
+}
+
+static void *take_spare(size_t *bytes, unsigned int which)
+{
+	struct spare *spare = get_spare();
+	void *ptr;
+
+	if (!spare || spare->bytes[which] < *bytes)
+		return aligned_alloc(64, *bytes);
+	ptr = spare->ptr[which];
+	*bytes = spare->bytes[which];
+	spare->ptr[which] = NULL;
+	spare->bytes[which] = 0;
+	return ptr;
+}
 
 void *tcs_scratch(struct tcs_state *st, enum tcs_scratch which, size_t bytes)
 {
@@ -16,7 +91,7 @@ void *tcs_scratch(struct tcs_state *st, enum tcs_scratch which, size_t bytes)
 	bytes = (bytes + 64) & ~(size_t)63;
 	if (bytes <= st->scratch_bytes[which])
 		return st->scratch[which];
-	ptr = aligned_alloc(64, bytes);
+	ptr = take_spare(&bytes, which);
 	if (!ptr)
 		return NULL;
 	free(st->scratch[which]);
@@ -28,11 +103,12 @@ void *tcs_scratch(struct tcs_state *st, enum tcs_scratch which, size_t bytes)
 static void drop_scratch(struct tcs_state *st)
 {
 	for (unsigned int i = 0; i < TCS_SCRATCH_COUNT; i++) {
-		free(st->scratch[i]);
+		give_back(st->scratch[i], st->scratch_bytes[i], i);
 		st->scratch[i] = NULL;
 		st->scratch_bytes[i] = 0;
 	}
 	st->in1_valid = false;
+	st->in1_rows = 0;
 	st->patch_valid = false;
 }
 
@@ -144,6 +220,7 @@ static unsigned int finish_op(struct tcs_state *st, const struct tcs_op *op)
 	st->op++;
 	st->tile = 0;
 	st->in1_valid = false;
+	st->in1_rows = 0;
 	st->patch_valid = false;
 	return status;
 }
@@ -170,8 +247,8 @@ static bool may_continue(struct tcs_state *st, struct tcs_result *result)
 }
 
 /*
- * At least one tile runs per call, so that a job which is preempted every time
- * gets done nevertheless.
+ * At least one tile, or step of one, runs per call, so that a job which is
+ * preempted every time gets done nevertheless.
  */
 static void run(struct tcs_state *st, struct tcs_result *result)
 {
@@ -182,7 +259,7 @@ static void run(struct tcs_state *st, struct tcs_result *result)
 
 		if (status == ACI_STATUS_SUCCESS && ++st->tile == op->tiles)
 			status = finish_op(st, op);
-		if (status != ACI_STATUS_SUCCESS) {
+		if (status != ACI_STATUS_SUCCESS && status != TCS_AGAIN) {
 			result->status = status;
 			result->info = error_info(st, status, index);
 			return;
@@ -217,7 +294,10 @@ void tcs_execute(struct engine_job *job, struct tcs_exec *exec, struct tcs_resul
 	run(st, result);
 	if (st->stopped)
 		*result = (struct tcs_result){ .stopped = true };
-	/* Many queues may be kept waiting: what each holds meanwhile is its program alone. */
-	if (result->preempted)
+	/*
+	 * Many queues may be kept waiting: what each holds meanwhile is its program alone, and what
+	 * it has copied of an operand, or it would begin with that again and again.
+	 */
+	if (result->preempted && !st->in1_rows)
 		drop_scratch(st);
 }

@@ -17,8 +17,8 @@
  * no address depends on it.
  *
  * Locking: none. A struct tcs_state is used by one thread at a time, but not
- * always by the same one. The only thread-local thing is the oneDNN context in
- * tcs_math.c.
+ * always by the same one. Thread-local are the oneDNN context in tcs_math.c and
+ * the scratch memory that no program uses, in tcs.c.
  */
 #ifndef VCARD_ENGINES_TCS_H
 #define VCARD_ENGINES_TCS_H
@@ -38,12 +38,18 @@
 #define TCS_OPS_MAX		16384
 #define TCS_PROGRAM_BYTES_MAX	(8u << 20)
 
-/* What about a millisecond is worth on a slow host. */
-#define TCS_TILE_MACS		(16ull << 20)
-#define TCS_TILE_ELEMENTS	(64ull << 10)	/* element-wise */
-#define TCS_TILE_OPERAND	(1ull << 20)	/* elements of a matrix operand */
-#define TCS_TILE_WINDOWS	4096		/* vm_access_begin() calls */
+/*
+ * What takes a fifth of a millisecond on a host of today, so that a much slower
+ * one keeps the bound of Identify (PREEMPT_MAX_US) too. Fixed sizes: the cut
+ * of an operation, and so the bits of its result, must not depend on time.
+ */
+#define TCS_TILE_MACS		(8ull << 20)
+#define TCS_TILE_ELEMENTS	(32ull << 10)	/* element-wise, and what is copied at a time */
+#define TCS_TILE_OPERAND	(512ull << 10)	/* elements of a matrix operand */
+#define TCS_TILE_WINDOWS	1024		/* vm_access_begin() calls */
 #define TCS_STOP_WINDOWS	256		/* of them between two looks at engine_should_stop() */
+
+#define TCS_AGAIN		0x10000u	/* not a status: call for the same tile again */
 
 struct tcs_tensor {
 	bool resolved;
@@ -57,11 +63,9 @@ struct tcs_tensor {
 	int64_t stride[ACI_TCS_RANK_MAX];	/* bytes; 0 where shape is 1 */
 };
 
-/* Tiles of a shape: all dimensions after @dim whole, @dim in chunks, one index of those before. */
+/* Tiles of a shape: so much of each dimension. */
 struct tcs_split {
-	unsigned int dim;
-	uint64_t chunk;
-	uint64_t chunks;
+	uint64_t chunk[ACI_TCS_RANK_MAX];
 	uint64_t tiles;
 };
 
@@ -135,6 +139,7 @@ struct tcs_state {
 	size_t scratch_bytes[TCS_SCRATCH_COUNT];
 	bool in1_valid;			/* SCRATCH_IN1 holds this block of the current op: */
 	uint64_t in1_va, in1_count;	/* where it starts, columns or filters */
+	uint64_t in1_rows;		/* MATMUL: rows copied so far */
 	bool patch_valid;		/* CONV: SCRATCH_IN0 holds the patches of: */
 	uint64_t patch_key[4];		/* image, group, first row and column */
 };
@@ -161,7 +166,12 @@ bool tcs_opcode_exists(uint16_t opcode);
 unsigned int tcs_type_bytes(uint8_t type);
 
 /* --- tcs.c --- */
-/** tcs_scratch() - at least @bytes of memory, or NULL. Contents last until the next call. */
+/**
+ * tcs_scratch() - at least @bytes of memory, or NULL
+ *
+ * Contents last until the next call, or until the program is preempted. What
+ * one program gives back the next one on the same thread gets.
+ */
 void *tcs_scratch(struct tcs_state *st, enum tcs_scratch which, size_t bytes);
 
 /* --- planning and running, one pair per kind of operation; plans cannot fail --- */

@@ -83,9 +83,12 @@ void tcs_copy_plane(uint8_t *dst, int64_t dst_row, int64_t dst_col, const uint8_
 		    unsigned int element_bytes);
 
 /* --- tcs_tile.c --- */
-/** tcs_split_plan() - tiles of at most @elements elements (at least one) */
+/** tcs_split_plan() - tiles of at most @elements elements (at least one), inner dimensions first */
 void tcs_split_plan(struct tcs_split *split, unsigned int rank, const uint64_t *shape,
 		    uint64_t elements);
+/** tcs_split_balance() - the same with chunks of about one size in all dimensions */
+void tcs_split_balance(struct tcs_split *split, unsigned int rank, const uint64_t *shape,
+		       uint64_t elements);
 void tcs_split_tile(const struct tcs_split *split, unsigned int rank, const uint64_t *shape,
 		    uint64_t tile, uint64_t *start, uint64_t *count);
 /** tcs_broadcast() - strides that make @t look like @shape: other dimensions repeat */

@@ -108,7 +108,8 @@ static void cut_small(struct tcs_op *op, uint64_t filters, uint64_t positions)
 		const uint64_t less_filters = cut(op, half_filters, positions);
 		const uint64_t less_positions = cut(op, filters, half_positions);
 
-		if (tcs_min(less_filters, less_positions) >= windows)
+		/* What cannot be cut would only be done more often. */
+		if (tcs_min(less_filters, less_positions) > windows / 4 * 3)
 			break;
 		windows = tcs_min(less_filters, less_positions);
 		if (less_filters < less_positions)

@@ -5,7 +5,7 @@
 #include "tcs_box.h"
 #include "tcs_math.h"
 
-#define TILE_SLOW	(16ull << 10)	/* functions that take tens of nanoseconds */
+#define TILE_SLOW	(8ull << 10)	/* functions that take tens of nanoseconds */
 #define TILE_MIN	256
 
 static bool is_slow(const struct tcs_op *op)
@@ -38,20 +38,43 @@ static void tile_boxes(const struct tcs_op *op, uint64_t tile, struct tcs_box *i
 	}
 }
 
-void tcs_elementwise_plan(struct tcs_op *op)
+static uint64_t tile_windows(const struct tcs_op *op)
 {
-	uint64_t elements = is_slow(op) ? TILE_SLOW : TCS_TILE_ELEMENTS;
 	struct tcs_box in[2], out;
 	uint64_t windows;
 
-	do {
-		tcs_split_plan(&op->split, op->out->rank, op->out->shape, elements);
-		tile_boxes(op, 0, in, &out);
-		windows = tcs_box_windows(&out, true);
-		for (unsigned int i = 0; i < input_count(op); i++)
-			windows += tcs_box_windows(&in[i], false);
+	tile_boxes(op, 0, in, &out);
+	windows = tcs_box_windows(&out, true);
+	for (unsigned int i = 0; i < input_count(op); i++)
+		windows += tcs_box_windows(&in[i], false);
+	return windows;
+}
+
+/* The cut with fewer windows: transposed operands like squares. Return: how many that are. */
+static uint64_t cut(struct tcs_op *op, uint64_t elements)
+{
+	const struct tcs_tensor *out = op->out;
+	struct tcs_split rows;
+	uint64_t windows;
+
+	tcs_split_plan(&op->split, out->rank, out->shape, elements);
+	windows = tile_windows(op);
+	if (windows <= TCS_TILE_WINDOWS)
+		return windows;
+	rows = op->split;
+	tcs_split_balance(&op->split, out->rank, out->shape, elements);
+	if (tile_windows(op) < windows)
+		return tile_windows(op);
+	op->split = rows;
+	return windows;
+}
+
+void tcs_elementwise_plan(struct tcs_op *op)
+{
+	uint64_t elements = is_slow(op) ? TILE_SLOW : TCS_TILE_ELEMENTS;
+
+	while (cut(op, elements) > TCS_TILE_WINDOWS && elements >= TILE_MIN)
 		elements /= 2;
-	} while (windows > TCS_TILE_WINDOWS && elements >= TILE_MIN);
 	op->tiles = op->split.tiles;
 }
 

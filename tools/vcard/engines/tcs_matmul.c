@@ -9,6 +9,7 @@
 #include "tcs_gemm.h"
 
 #define NARROW	16	/* columns that the product likes at least */
+#define WIDE	256	/* and those that leave enough rows to a tile */
 
 /* A batch dimension that in1 repeats along is more rows, where the memory of in0 and out agrees. */
 static void fold_batch(struct tcs_matmul_plan *p, bool row_bias)
@@ -68,7 +69,8 @@ static void limit_windows(const struct tcs_op *op, uint64_t *m_tile, uint64_t *n
 		const uint64_t less_m = tile_windows(op, m, *n_tile);
 		const uint64_t less_n = tile_windows(op, *m_tile, n);
 
-		if (tcs_min(less_m, less_n) >= windows)
+		/* What cannot be cut would only be done more often. */
+		if (tcs_min(less_m, less_n) > windows / 4 * 3)
 			return;
 		windows = tcs_min(less_m, less_n);
 		if (less_n < less_m)
@@ -107,6 +109,7 @@ void tcs_matmul_plan(struct tcs_op *op)
 	fold_batch(p, op->in[2] && op->in[2]->rank == 2);
 
 	p->n_tile = tcs_min(p->n, tcs_max(TCS_TILE_OPERAND / p->k, 1));
+	p->n_tile = tcs_min(p->n_tile, WIDE);
 	if (p->n_tile < p->n && p->n_tile > NARROW)
 		p->n_tile -= p->n_tile % NARROW;
 	p->m_tile = tcs_min(TCS_TILE_MACS / (p->n_tile * p->k), TCS_TILE_OPERAND / p->k);
@@ -132,31 +135,69 @@ static uint64_t batch_offset(const struct tcs_matmul_plan *p, unsigned int opera
 	return offset;
 }
 
+/* Rows of in1 that are copied before the next look at whether somebody wants the engine. */
+static uint64_t step_rows(const struct tcs_op *op, uint64_t cols)
+{
+	const struct tcs_matmul_plan *p = &op->matmul;
+	uint64_t rows = tcs_max(tcs_min(p->k, TCS_TILE_ELEMENTS / cols), 1);
+
+	while (rows > 1 && matrix_windows(op->in[1], rows, cols, p->in1_row, p->in1_col, false) >
+			   TCS_TILE_WINDOWS)
+		rows = tcs_div_up(rows, 2);
+	return rows;
+}
+
+/* The next rows of a block of in1. Return: TCS_AGAIN while there are more. */
+static unsigned int copy_in1(struct tcs_state *st, const struct tcs_op *op, uint64_t va,
+			     uint64_t cols, uint8_t *packed)
+{
+	const struct tcs_matmul_plan *p = &op->matmul;
+	const uint64_t rows = tcs_min(step_rows(op, cols), p->k - st->in1_rows);
+	const struct tcs_box box = {
+		.va = va + tcs_step(st->in1_rows, p->in1_row), .rank = 2,
+		.element_bytes = op->in[1]->element_bytes,
+		.shape = { rows, cols }, .stride = { p->in1_row, p->in1_col },
+	};
+	unsigned int status;
+
+	status = tcs_box_load(st, &box, packed + st->in1_rows * cols * box.element_bytes);
+	if (status != ACI_STATUS_SUCCESS)
+		return status;
+	st->in1_rows += rows;
+	return st->in1_rows < p->k ? TCS_AGAIN : ACI_STATUS_SUCCESS;
+}
+
+/* Too many windows for one step, so that it is copied in several also for one use. */
+static bool copies_in1(const struct tcs_op *op, uint64_t cols)
+{
+	return step_rows(op, cols) < op->matmul.k;
+}
+
 /* A block of in1 that many tiles in a row use is copied once, else it is used where it is. */
 static unsigned int map_in1(struct tcs_state *st, const struct tcs_op *op, uint64_t va,
 			    uint64_t cols, struct tcs_map *map, struct tcs_matrix *matrix)
 {
 	const struct tcs_matmul_plan *p = &op->matmul;
-	const struct tcs_box box = {
-		.va = va, .rank = 2, .element_bytes = op->in[1]->element_bytes,
-		.shape = { p->k, cols }, .stride = { p->in1_row, p->in1_col },
-	};
+	const unsigned int element_bytes = op->in[1]->element_bytes;
 	unsigned int status;
 	void *packed;
 
-	if (p->m_tiles == 1)
-		return tcs_map_matrix(st, va, box.element_bytes, p->k, cols, p->in1_row, p->in1_col,
+	if (p->m_tiles == 1 && !copies_in1(op, cols))
+		return tcs_map_matrix(st, va, element_bytes, p->k, cols, p->in1_row, p->in1_col,
 				      TCS_SCRATCH_IN1, map, matrix);
 	*matrix = (struct tcs_matrix){ .ld = (int64_t)cols };
 	if (st->in1_valid && st->in1_va == va && st->in1_count == cols) {
 		matrix->ptr = st->scratch[TCS_SCRATCH_IN1];
 		return ACI_STATUS_SUCCESS;
 	}
-	packed = tcs_scratch(st, TCS_SCRATCH_IN1, p->k * cols * box.element_bytes);
+	packed = tcs_scratch(st, TCS_SCRATCH_IN1, p->k * cols * element_bytes);
 	if (!packed)
 		return ACI_STATUS_ENGINE_FAULT;
 	st->in1_valid = false;
-	status = tcs_box_load(st, &box, packed);
+	status = copy_in1(st, op, va, cols, packed);
+	if (status == TCS_AGAIN)
+		return status;
+	st->in1_rows = 0;
 	st->in1_valid = status == ACI_STATUS_SUCCESS;
 	st->in1_va = va;
 	st->in1_count = cols;

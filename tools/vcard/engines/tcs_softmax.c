@@ -3,7 +3,7 @@
 #include "tcs_box.h"
 #include "tcs_math.h"
 
-#define TILE_ELEMENTS	(32ull << 10)
+#define TILE_ELEMENTS	(16ull << 10)
 
 struct view {
 	uint64_t shape[ACI_TCS_RANK_MAX];

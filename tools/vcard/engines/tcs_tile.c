@@ -2,43 +2,57 @@
 /* Cutting a shape into tiles. The cut depends on shapes only, never on when a job was preempted. */
 #include "tcs_box.h"
 
+static void count_tiles(struct tcs_split *split, unsigned int rank, const uint64_t *shape)
+{
+	split->tiles = 1;
+	for (unsigned int i = 0; i < rank; i++)
+		split->tiles *= tcs_div_up(shape[i], split->chunk[i]);
+}
+
 void tcs_split_plan(struct tcs_split *split, unsigned int rank, const uint64_t *shape,
 		    uint64_t elements)
 {
 	uint64_t inner = 1;
-	unsigned int dim = rank;
 
-	*split = (struct tcs_split){ .dim = 0, .chunk = 1, .chunks = 1, .tiles = 1 };
-	if (!rank)
-		return;
-	do {
-		dim--;
-		split->dim = dim;
-		split->chunk = tcs_min(shape[dim], tcs_max(elements / inner, 1));
-		inner *= shape[dim];
-	} while (dim > 0 && split->chunk == shape[dim] && inner <= elements / 2);
-	split->chunks = tcs_div_up(shape[split->dim], split->chunk);
-	split->tiles = split->chunks;
-	for (unsigned int i = 0; i < split->dim; i++)
-		split->tiles *= shape[i];
+	for (unsigned int i = rank; i-- > 0; ) {
+		split->chunk[i] = tcs_min(shape[i], tcs_max(elements / inner, 1));
+		inner *= split->chunk[i];
+	}
+	count_tiles(split, rank, shape);
+}
+
+void tcs_split_balance(struct tcs_split *split, unsigned int rank, const uint64_t *shape,
+		       uint64_t elements)
+{
+	uint64_t size = 1;
+
+	for (unsigned int i = 0; i < rank; i++)
+		split->chunk[i] = 1;
+	while (size <= elements / 2) {
+		unsigned int least = rank;
+
+		for (unsigned int i = rank; i-- > 0; )
+			if (split->chunk[i] < shape[i] &&
+			    (least == rank || split->chunk[i] < split->chunk[least]))
+				least = i;
+		if (least == rank)
+			break;
+		size /= split->chunk[least];
+		split->chunk[least] = tcs_min(2 * split->chunk[least], shape[least]);
+		size *= split->chunk[least];
+	}
+	count_tiles(split, rank, shape);
 }
 
 void tcs_split_tile(const struct tcs_split *split, unsigned int rank, const uint64_t *shape,
 		    uint64_t tile, uint64_t *start, uint64_t *count)
 {
 	for (unsigned int i = rank; i-- > 0; ) {
-		if (i > split->dim) {
-			start[i] = 0;
-			count[i] = shape[i];
-		} else if (i == split->dim) {
-			start[i] = tile % split->chunks * split->chunk;
-			count[i] = tcs_min(split->chunk, shape[i] - start[i]);
-			tile /= split->chunks;
-		} else {
-			start[i] = tile % shape[i];
-			count[i] = 1;
-			tile /= shape[i];
-		}
+		const uint64_t chunks = tcs_div_up(shape[i], split->chunk[i]);
+
+		start[i] = tile % chunks * split->chunk[i];
+		count[i] = tcs_min(split->chunk[i], shape[i] - start[i]);
+		tile /= chunks;
 	}
 }
 
