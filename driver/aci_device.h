@@ -6,6 +6,7 @@
  *
  *	mmap_lock
  *	aci_vm.lock		VA tree and page tables of a VM
+ *	aci_imports.lock
  *	dma_resv		of a GEM object, by the helpers
  *	aci_vram.scrub_lock	one scrub at a time
  *	aci_device.reset_sem	read: whoever changes what lives on the card;
@@ -43,6 +44,7 @@
 #include "aci_caps.h"
 #include "aci_events.h"
 #include "aci_identify.h"
+#include "aci_import.h"
 #include "aci_inval.h"
 #include "aci_irq.h"
 #include "aci_telemetry.h"
@@ -130,6 +132,8 @@ struct aci_device {
 	struct mutex bo_lock;
 	/** @bos: all struct aci_bo */
 	struct list_head bos;
+	/** @imports: BOs of other drivers' memory */
+	struct aci_imports imports;
 };
 
 /**

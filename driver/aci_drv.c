@@ -23,6 +23,7 @@
 #include "aci_gem.h"
 #include "aci_hw.h"
 #include "aci_hwmon.h"
+#include "aci_import.h"
 #include "aci_ioctl.h"
 #include "aci_job.h"
 #include "aci_mmio.h"
@@ -157,6 +158,7 @@ static int aci_device_init(struct aci_device *adev, struct pci_dev *pdev)
 		ret = drmm_mutex_init(&adev->drm, &adev->object_lock);
 	if (!ret)
 		ret = drmm_mutex_init(&adev->drm, &adev->bo_lock);
+	ret = ret ?: aci_import_init(adev);
 	return ret ?: aci_vram_init(adev);
 }
 
@@ -349,6 +351,7 @@ static void aci_remove(struct pci_dev *pdev)
 	/* No DMA from here on. */
 	aci_device_teardown_objects(adev);
 	aci_gem_drop_dma_all(adev);
+	aci_import_drop_all(adev);
 }
 
 static void aci_shutdown(struct pci_dev *pdev)

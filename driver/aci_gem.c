@@ -3,12 +3,10 @@
  * Buffer objects: what host and card BOs share, host BOs, and the ioctls.
  */
 
-#include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <drm/drm_gem.h>
-#include <drm/drm_prime.h>
 #include <drm/aci_accel.h>
 
 #include "aci_device.h"
@@ -114,24 +112,6 @@ struct drm_gem_object *aci_gem_create_object(struct drm_device *drm, size_t size
 	INIT_LIST_HEAD(&bo->blocks);
 	bo->shmem.base.funcs = &aci_gem_host_funcs;
 	return &bo->shmem.base;
-}
-
-/**
- * aci_gem_prime_import() - make a handle's BO of a dma-buf
- * @drm: device
- * @dma_buf: a dma-buf that this device exported
- *
- * Return: the BO's GEM object; -EOPNOTSUPP for memory of another driver.
- */
-struct drm_gem_object *aci_gem_prime_import(struct drm_device *drm, struct dma_buf *dma_buf)
-{
-	/* Without gem_prime_import_sg_table the helper knows our own only. */
-	struct drm_gem_object *obj = drm_gem_prime_import(drm, dma_buf);
-
-	if (!IS_ERR(obj))
-		return obj;
-	drm_dbg(drm, "dma-buf of another device: %s\n", dma_buf->exp_name);
-	return ERR_PTR(-EOPNOTSUPP);
 }
 
 /**
@@ -320,7 +300,7 @@ int aci_bo_mmap_offset_ioctl(struct drm_device *drm, void *data, struct drm_file
 	if (!obj)
 		return -ENOENT;
 	bo = to_aci_bo(obj);
-	if (bo->kind == ACI_BO_USERPTR || (aci_bo_is_card(bo) && !bo->in_aperture)) {
+	if (bo->kind != ACI_BO_HOST && !bo->in_aperture) {
 		ret = -EACCES;
 	} else {
 		ret = drm_gem_create_mmap_offset(obj);

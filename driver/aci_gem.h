@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Buffer objects: host memory by the shmem helper, card memory of our own, and
- * memory of a process (aci_userptr.h).
+ * Buffer objects: host memory by the shmem helper, card memory of our own,
+ * memory of a process (aci_userptr.h), and memory of another driver
+ * (aci_import.h), to which the rest of this comment does not apply.
  *
  * All are a struct aci_bo, so that one cast fits all GEM objects of the
  * device. DMA mappings live until the object is freed or the device is
@@ -17,6 +18,8 @@
 
 struct aci_device;
 struct aci_userptr;
+struct dma_buf;
+struct dma_buf_attachment;
 
 /* The shmem helper keeps an array of page pointers, which kvmalloc() limits to INT_MAX bytes. */
 #define ACI_BO_BYTES_MAX	((u64)INT_MAX / sizeof(struct page *) * PAGE_SIZE)
@@ -26,11 +29,13 @@ struct aci_userptr;
  * @ACI_BO_HOST: the shmem helper
  * @ACI_BO_CARD: the card
  * @ACI_BO_USERPTR: a process
+ * @ACI_BO_IMPORT: another driver
  */
 enum aci_bo_kind {
 	ACI_BO_HOST,
 	ACI_BO_CARD,
 	ACI_BO_USERPTR,
+	ACI_BO_IMPORT,
 };
 
 /**
@@ -39,7 +44,7 @@ enum aci_bo_kind {
 struct aci_bo {
 	/** @shmem: base; of BOs other than ACI_BO_HOST only its GEM object and sgt are used */
 	struct drm_gem_shmem_object shmem;
-	/** @node: in aci_device.bos */
+	/** @node: in aci_device.bos, or in aci_imports.list */
 	struct list_head node;
 	/** @kind: where the memory is from */
 	enum aci_bo_kind kind;
@@ -53,6 +58,10 @@ struct aci_bo {
 	struct page *dummy;
 	/** @userptr: pages of a userptr BO */
 	struct aci_userptr *userptr;
+	/** @dma_buf: of an imported BO, with a reference */
+	struct dma_buf *dma_buf;
+	/** @attachment: of an imported BO, until the device is removed */
+	struct dma_buf_attachment *attachment;
 };
 
 static inline struct aci_bo *to_aci_bo(struct drm_gem_object *obj)
@@ -82,7 +91,6 @@ struct aci_bo_iter {
 };
 
 struct drm_gem_object *aci_gem_create_object(struct drm_device *drm, size_t size);
-struct drm_gem_object *aci_gem_prime_import(struct drm_device *drm, struct dma_buf *dma_buf);
 struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool write_combined);
 struct aci_bo *aci_gem_create_card(struct aci_device *adev, u64 bytes, bool in_aperture);
 int aci_gem_prepare(struct aci_bo *bo, bool readonly);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory shared by dma-buf: between files of the card, and from another driver (udmabuf). */
+/* Memory shared by dma-buf between files of the card. */
 #include <fcntl.h>
 #include <linux/dma-buf.h>
-#include <linux/udmabuf.h>
 #include <sys/ioctl.h>
 
 #include "aci_harness.h"
@@ -123,37 +122,6 @@ TEST_F(prime, import_twice_is_one_handle)
 	ASSERT_OK(import_bo(self->other.fd, dma_buf, &again));
 	EXPECT_EQ(handle, again);
 	close(dma_buf);
-}
-
-/* A memfd of this process as dma-buf of udmabuf. Return: fd or an error */
-static int udmabuf_make(int memfd, __u64 bytes)
-{
-	struct udmabuf_create create = { .memfd = memfd, .flags = UDMABUF_FLAGS_CLOEXEC,
-					 .size = bytes };
-	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), ret;
-
-	if (device < 0)
-		return -errno;
-	ret = ioctl(device, UDMABUF_CREATE, &create);
-	if (ret < 0)
-		ret = -errno;
-	close(device);
-	return ret;
-}
-
-TEST_F(prime, memory_of_another_driver_is_refused)
-{
-	int memfd = memfd_create("prime", MFD_ALLOW_SEALING | MFD_CLOEXEC), dma_buf;
-	__u32 handle;
-
-	ASSERT_LE(0, memfd);
-	ASSERT_OK(ftruncate(memfd, KIB(256)));
-	ASSERT_OK(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK));
-	dma_buf = udmabuf_make(memfd, KIB(256));
-	ASSERT_LE(0, dma_buf);
-	EXPECT_EQ(-EOPNOTSUPP, import_bo(self->ctx.fd, dma_buf, &handle));
-	close(dma_buf);
-	close(memfd);
 }
 
 TEST_F(prime, import_refusals)
