@@ -94,6 +94,53 @@ static void test_bad_entries(void **state)
 	assert_int_equal(f.mem[0], 2);
 }
 
+#define PAGES		300u		/* more than a chunk of COPY has */
+#define SHUFFLED(page)	((page) * 77 % PAGES * 4096)
+
+/* Whatever the pieces of both sides are, and wherever a table ends. */
+static void test_copy_of_scattered_pages(void **state)
+{
+	const uint64_t src = VA + (2u << 20) - 40 * 4096, dst = VA + (16u << 20);
+	const uint64_t bytes = (PAGES - 2) * 4096;
+	struct rig *rig = *state;
+	struct aci_desc desc = desc_copy(src + 13, dst + 4095, bytes);
+	uint64_t from, to, good, *pte;
+	struct fixture f;
+	uint8_t *in, *out;
+
+	prepare(&f, rig);
+	from = rig_alloc(rig, PAGES * 4096);
+	to = rig_alloc(rig, PAGES * 4096);
+	in = rig_at(rig, from);
+	out = rig_at(rig, to);
+	for (uint64_t i = 0; i < PAGES * 4096; i++)
+		in[i] = (uint8_t)(i * 131 >> 3);
+	for (uint64_t page = 0; page < PAGES; page++) {
+		rig_map(rig, 1, src + page * 4096, from + SHUFFLED(page), 4096, PTE_SYSTEM_RO);
+		rig_map(rig, 1, dst + page * 4096, to + SHUFFLED(page + 1), 4096, PTE_SYSTEM_RW);
+	}
+	rig_submit(&f.queue, &desc);
+	rig_wait_completed(&f.queue, f.queue.tail);
+	for (uint64_t i = 0; i < bytes; i++) {
+		uint64_t s = i + 13, d = i + 4095;
+
+		assert_int_equal(out[SHUFFLED(d / 4096 + 1) + d % 4096],
+				 in[SHUFFLED(s / 4096) + s % 4096]);
+	}
+
+	/* The first address that faults, on either side, at a page that follows others. */
+	pte = rig_pte(rig, 1, src + 100 * 4096, 0);
+	good = *pte;
+	*pte = good & ~ACI_PTE_READ;
+	rig_invalidate(rig, ACI_INV_VM, 1, 0, 0);
+	rig_expect_error(&f.queue, &desc, ACI_STATUS_PAGE_FAULT, src + 100 * 4096);
+	*pte = good;
+	pte = rig_pte(rig, 1, dst + 200 * 4096, 0);
+	*pte |= 1ull << 5;
+	rig_invalidate(rig, ACI_INV_VM, 1, 0, 0);
+	rig_expect_error(&f.queue, &desc, ACI_STATUS_PAGE_FAULT, dst + 200 * 4096);
+}
+
 static void test_invalid_is_not_cached(void **state)
 {
 	struct rig *rig = *state;
@@ -386,6 +433,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		rig_test(test_bad_entries),
+		rig_test(test_copy_of_scattered_pages),
 		rig_test(test_invalid_is_not_cached),
 		rig_test(test_stale_translation),
 		rig_test(test_large_leaf),

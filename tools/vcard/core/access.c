@@ -220,3 +220,97 @@ unsigned int vm_access_end(struct engine_job *job, struct vm_access *access, uin
 	access->ptr = NULL;
 	return ACI_STATUS_SUCCESS;
 }
+
+/* --- Runs --- */
+
+/* Where @where is; @held is the region of the last run, which needs no second pin. */
+static bool place_run(struct vcard *card, const struct translation *where, unsigned int prot,
+		      struct dma_region **held, struct vm_run *run)
+{
+	const struct dma_region *region = *held;
+
+	run->bytes = where->bytes;
+	run->region = NULL;
+	if (where->card) {
+		run->host = (uint8_t *)card->memory.map + where->address;
+		return true;
+	}
+	if (region && where->address >= region->iova &&
+	    range_fits(where->address - region->iova, where->bytes, region->bytes)) {
+		run->host = region->host + (where->address - region->iova);
+		return true;
+	}
+	run->host = dma_pin(&card->dma, where->address, &run->bytes, prot, &run->region);
+	*held = run->region;
+	return run->host;
+}
+
+static void add_run(struct vm_runs *runs, const struct vm_run *run)
+{
+	struct vm_run *last = runs->count ? &runs->run[runs->count - 1] : NULL;
+
+	/* One with a pin of its own stays alone: another mapping, though the next address. */
+	if (last && !run->region && last->host + last->bytes == run->host)
+		last->bytes += run->bytes;
+	else
+		runs->run[runs->count++] = *run;
+	runs->bytes += run->bytes;
+}
+
+/* Return: false for a fault at runs->bytes. */
+static bool add_leaves(struct engine_job *job, const struct translation *leaves, unsigned int count,
+		       uint64_t bytes, unsigned int prot, struct dma_region **held,
+		       struct vm_runs *runs)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		struct translation rest = leaves[i];
+
+		rest.bytes = MIN(rest.bytes, bytes - runs->bytes);
+		while (rest.bytes && runs->count < VM_RUNS_MAX) {
+			struct vm_run run;
+
+			if (!place_run(job->card, &rest, prot, held, &run))
+				return false;
+			add_run(runs, &run);
+			rest.address += run.bytes;
+			rest.bytes -= run.bytes;
+		}
+	}
+	return true;
+}
+
+unsigned int vm_runs_begin(struct engine_job *job, uint64_t va, uint64_t bytes, unsigned int mode,
+			   struct vm_runs *runs, uint64_t *fault_va)
+{
+	unsigned int prot = (mode & VM_ACCESS_READ ? VCARD_DMA_READ : 0) |
+			    (mode & VM_ACCESS_WRITE ? VCARD_DMA_WRITE : 0);
+	struct translation leaves[VM_RUNS_MAX];
+	struct dma_region *held = NULL;
+	unsigned int count;
+
+	runs->bytes = 0;
+	runs->count = 0;
+	*fault_va = va;
+	if (!bytes || !range_fits(va, bytes, 1ull << ACI_VA_BITS))
+		return ACI_STATUS_PAGE_FAULT;
+	runs->epoch = vm_open(job->queue->vm);
+	while (runs->bytes < bytes && runs->count < VM_RUNS_MAX) {
+		count = vm_translate_run(job->queue->vm, va + runs->bytes, bytes - runs->bytes, mode,
+					 leaves, VM_RUNS_MAX - runs->count);
+		if (!count || !add_leaves(job, leaves, count, bytes, prot, &held, runs)) {
+			*fault_va = va + runs->bytes;
+			vm_runs_end(job, runs);
+			return ACI_STATUS_PAGE_FAULT;
+		}
+	}
+	return ACI_STATUS_SUCCESS;
+}
+
+void vm_runs_end(struct engine_job *job, struct vm_runs *runs)
+{
+	for (unsigned int i = 0; i < runs->count; i++) {
+		if (runs->run[i].region)
+			dma_unpin(&job->card->dma, runs->run[i].region);
+	}
+	vm_close(job->queue->vm, runs->epoch);
+}

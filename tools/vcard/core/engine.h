@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct dma_region;
 struct engine_job;	/* the descriptor being executed; owned by the core */
 
 #define VM_ACCESS_READ	(1u << 0)
@@ -43,6 +44,32 @@ unsigned int vm_access_begin(struct engine_job *job, uint64_t va, uint64_t bytes
 			     struct vm_access *access, uint64_t *fault_va);
 /** vm_access_end() - write back, close. Return: as vm_access_begin(). */
 unsigned int vm_access_end(struct engine_job *job, struct vm_access *access, uint64_t *fault_va);
+
+#define VM_RUNS_MAX	64
+
+/** struct vm_run - bytes that are contiguous in this process */
+struct vm_run {
+	uint8_t *host;
+	uint64_t bytes;
+	struct dma_region *region;	/* pinned; NULL: card memory, or pinned by a run before */
+};
+
+/**
+ * struct vm_runs - device virtual memory where it lies, for whoever needs no
+ * contiguous window: nothing is copied to get one. Rules as for a window.
+ * @bytes: covered by the runs: all, or as much as fits in
+ */
+struct vm_runs {
+	uint64_t bytes;
+	unsigned int count;
+	unsigned int epoch;
+	struct vm_run run[VM_RUNS_MAX];
+};
+
+/** vm_runs_begin() - as vm_access_begin(), for the first @runs->bytes of [va, va + bytes) */
+unsigned int vm_runs_begin(struct engine_job *job, uint64_t va, uint64_t bytes, unsigned int mode,
+			   struct vm_runs *runs, uint64_t *fault_va);
+void vm_runs_end(struct engine_job *job, struct vm_runs *runs);
 
 enum engine_yield {
 	ENGINE_CONTINUE,

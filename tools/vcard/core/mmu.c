@@ -123,30 +123,82 @@ static bool table_is_valid(uint64_t pte)
 	return !(pte & (ACI_PTE_READ | ACI_PTE_WRITE | ACI_PTE_CARD | ACI_PTE_SNOOP));
 }
 
-/* Return: the leaf, or 0 for a fault. Nothing on the way is kept. */
-static uint64_t walk(struct vm *vm, uint64_t va, bool *large)
+static bool leaf_is_allowed(const struct vcard *card, uint64_t pte, unsigned int level)
 {
-	const struct vcard *card = vm->card;
+	return (!level || (level == ACI_LEAF_2M_LEVEL && !card->config.base_profile)) &&
+	       leaf_is_valid(card, pte, level);
+}
+
+/*
+ * Return: the leaf, or 0 for a fault. Nothing on the way is kept; *last_table is
+ * the table of 4 KiB leaves, if it came to one.
+ */
+static uint64_t walk(struct vm *vm, uint64_t va, bool *large, uint64_t *last_table)
+{
 	uint64_t table = vm->root;
 
 	for (int level = ACI_PT_LEVELS - 1; level >= 0; level--) {
-		bool leaf_allowed = level == 0 ||
-				    (level == ACI_LEAF_2M_LEVEL && !card->config.base_profile);
 		uint64_t pte;
 
+		if (!level)
+			*last_table = table;
 		if (!dma_load64(&vm->card->dma, table + ACI_PT_INDEX(va, level) * sizeof(pte), &pte))
 			return 0;
 		if (!(pte & ACI_PTE_VALID) || pte & ACI_PTE_RESERVED)
 			return 0;
 		if (pte & ACI_PTE_LEAF) {
 			*large = level == ACI_LEAF_2M_LEVEL;
-			return leaf_allowed && leaf_is_valid(card, pte, level) ? pte : 0;
+			return leaf_is_allowed(vm->card, pte, (unsigned int)level) ? pte : 0;
 		}
 		if (level == 0 || !table_is_valid(pte))
 			return 0;
 		table = pte & ACI_PTE_ADDR_MASK;
 	}
 	return 0;
+}
+
+/* The table of 4 KiB leaves that a run is in: read in place, it stays while the access is open. */
+struct leaf_table {
+	const uint64_t *entries;	/* NULL: none */
+	uint64_t va;			/* of the first entry */
+	struct dma_region *region;
+};
+
+static void close_table(struct vm *vm, struct leaf_table *table)
+{
+	if (table->entries)
+		dma_unpin(&vm->card->dma, table->region);
+	table->entries = NULL;
+}
+
+static void open_table(struct vm *vm, struct leaf_table *table, uint64_t iova, uint64_t va)
+{
+	uint64_t bytes = ACI_PAGE_SIZE;
+
+	close_table(vm, table);
+	table->va = va >> SHIFT_2M << SHIFT_2M;
+	table->entries = dma_pin(&vm->card->dma, iova, &bytes, VCARD_DMA_READ, &table->region);
+	if (table->entries && bytes < ACI_PAGE_SIZE)
+		close_table(vm, table);
+}
+
+/* As walk(), of which it spares all but the last step where it can. */
+static uint64_t walk_run(struct vm *vm, uint64_t va, bool *large, struct leaf_table *table)
+{
+	uint64_t pte, iova = 0;
+
+	if (table->entries && va >> SHIFT_2M == table->va >> SHIFT_2M) {
+		*large = false;
+		pte = le64toh(__atomic_load_n(&table->entries[ACI_PT_INDEX(va, 0)],
+					      __ATOMIC_ACQUIRE));
+		if (!(pte & ACI_PTE_VALID) || pte & ACI_PTE_RESERVED || !(pte & ACI_PTE_LEAF))
+			return 0;
+		return leaf_is_allowed(vm->card, pte, 0) ? pte : 0;
+	}
+	pte = walk(vm, va, large, &iova);
+	if (iova)
+		open_table(vm, table, iova, va);
+	return pte;
 }
 
 static bool permits(uint64_t pte, unsigned int mode)
@@ -159,7 +211,8 @@ static bool permits(uint64_t pte, unsigned int mode)
  * A cached entry that does not permit the access is walked again: the host may
  * have widened the permission, which needs no invalidation.
  */
-static uint64_t lookup(struct vm *vm, uint64_t va, unsigned int mode, bool *large)
+static uint64_t lookup(struct vm *vm, uint64_t va, unsigned int mode, bool *large,
+		       struct leaf_table *table)
 {
 	uint64_t pte;
 
@@ -172,32 +225,50 @@ static uint64_t lookup(struct vm *vm, uint64_t va, unsigned int mode, bool *larg
 	if (pte && permits(pte, mode))
 		return pte;
 
-	pte = walk(vm, va, large);
+	pte = walk_run(vm, va, large, table);
 	if (!pte || !permits(pte, mode))
 		return 0;
 	tlb_insert(vm, va, *large, pte);
 	return pte;
 }
 
-bool vm_translate(struct vm *vm, uint64_t va, unsigned int mode, struct translation *result)
+static void set_translation(struct translation *result, uint64_t va, uint64_t pte, bool large)
 {
-	uint64_t pte, leaf_bytes, offset;
-	bool large;
+	uint64_t leaf_bytes = 1ull << (large ? SHIFT_2M : SHIFT_4K);
+	uint64_t offset = va & (leaf_bytes - 1);
 
-	if (va >> ACI_VA_BITS)
-		return false;
-	pthread_mutex_lock(&vm->lock);
-	pte = lookup(vm, va, mode, &large);
-	pthread_mutex_unlock(&vm->lock);
-	if (!pte)
-		return false;
-
-	leaf_bytes = 1ull << (large ? SHIFT_2M : SHIFT_4K);
-	offset = va & (leaf_bytes - 1);
 	result->card = pte & ACI_PTE_CARD;
 	result->address = (pte & ACI_PTE_ADDR_MASK) + offset;
 	result->bytes = leaf_bytes - offset;
-	return true;
+}
+
+bool vm_translate(struct vm *vm, uint64_t va, unsigned int mode, struct translation *result)
+{
+	return vm_translate_run(vm, va, 1, mode, result, 1);
+}
+
+unsigned int vm_translate_run(struct vm *vm, uint64_t va, uint64_t bytes, unsigned int mode,
+			      struct translation *results, unsigned int max)
+{
+	struct leaf_table table = { .entries = NULL };
+	uint64_t end = va + bytes;
+	unsigned int count = 0;
+
+	if (!range_fits(va, bytes, 1ull << ACI_VA_BITS))
+		return 0;
+	pthread_mutex_lock(&vm->lock);
+	while (count < max && va < end) {
+		bool large;
+		uint64_t pte = lookup(vm, va, mode, &large, &table);
+
+		if (!pte)
+			break;
+		set_translation(&results[count], va, pte, large);
+		va += results[count++].bytes;
+	}
+	close_table(vm, &table);
+	pthread_mutex_unlock(&vm->lock);
+	return count;
 }
 
 void vm_invalidate(struct vm *vm, uint64_t va, uint64_t bytes)

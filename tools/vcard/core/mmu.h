@@ -66,6 +66,16 @@ void vm_close(struct vm *vm, unsigned int epoch);
 /** vm_translate() - one address, within an open access. @mode: VM_ACCESS_*. false: fault */
 bool vm_translate(struct vm *vm, uint64_t va, unsigned int mode, struct translation *result);
 
+/**
+ * vm_translate_run() - addresses from @va on, leaf by leaf, within an open access
+ * @max: of @results
+ *
+ * Return: leaves found. If they do not reach @bytes and are fewer than @max,
+ * there is a fault behind them.
+ */
+unsigned int vm_translate_run(struct vm *vm, uint64_t va, uint64_t bytes, unsigned int mode,
+			      struct translation *results, unsigned int max);
+
 /** vm_invalidate() - drop [va, va + bytes) and wait for the accesses that may use it */
 void vm_invalidate(struct vm *vm, uint64_t va, uint64_t bytes);
 

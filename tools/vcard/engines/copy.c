@@ -23,25 +23,46 @@ static enum op_end fail(struct op_error *error, unsigned int status, uint64_t in
 	return OP_FAILED;
 }
 
-static unsigned int copy_chunk(struct engine_job *job, uint64_t src, uint64_t dst, uint64_t bytes,
+/* Piece by piece; two virtual ranges may share a page. */
+static void move_runs(const struct vm_runs *to, const struct vm_runs *from, uint64_t bytes)
+{
+	uint64_t to_offset = 0, from_offset = 0, piece;
+	const struct vm_run *src = from->run, *dst = to->run;
+
+	for (; bytes; bytes -= piece) {
+		piece = MIN(bytes, MIN(src->bytes - from_offset, dst->bytes - to_offset));
+		memmove(dst->host + to_offset, src->host + from_offset, piece);
+		from_offset += piece;
+		to_offset += piece;
+		if (from_offset == src->bytes) {
+			from_offset = 0;
+			src++;
+		}
+		if (to_offset == dst->bytes) {
+			to_offset = 0;
+			dst++;
+		}
+	}
+}
+
+/* *bytes: in: wanted; out: copied, fewer if the memory is in too many pieces. */
+static unsigned int copy_chunk(struct engine_job *job, uint64_t src, uint64_t dst, uint64_t *bytes,
 			       uint64_t *fault_va)
 {
-	struct vm_access from, to;
+	struct vm_runs from, to;
 	unsigned int status;
-	uint64_t ignored;
 
-	status = vm_access_begin(job, src, bytes, VM_ACCESS_READ, &from, fault_va);
+	status = vm_runs_begin(job, src, *bytes, VM_ACCESS_READ, &from, fault_va);
 	if (status != ACI_STATUS_SUCCESS)
 		return status;
-	status = vm_access_begin(job, dst, bytes, VM_ACCESS_WRITE, &to, fault_va);
+	status = vm_runs_begin(job, dst, from.bytes, VM_ACCESS_WRITE, &to, fault_va);
 	if (status == ACI_STATUS_SUCCESS) {
-		/* Two virtual ranges may share a page. */
-		memmove(to.ptr, from.ptr, bytes);
-		status = vm_access_end(job, &to, fault_va);
+		*bytes = to.bytes;
+		move_runs(&to, &from, to.bytes);
+		vm_runs_end(job, &to);
+		engine_count(job, 0, 0, 2 * to.bytes);
 	}
-	vm_access_end(job, &from, &ignored);
-	if (status == ACI_STATUS_SUCCESS)
-		engine_count(job, 0, 0, 2 * bytes);
+	vm_runs_end(job, &from);
 	return status;
 }
 
@@ -57,7 +78,7 @@ enum op_end op_copy(struct engine_job *job, const struct aci_desc *desc, struct 
 		uint64_t fault_va;
 		unsigned int status;
 
-		status = copy_chunk(job, src + at->offset, dst + at->offset, chunk, &fault_va);
+		status = copy_chunk(job, src + at->offset, dst + at->offset, &chunk, &fault_va);
 		if (status != ACI_STATUS_SUCCESS)
 			return fail(error, status, fault_va);
 		at->offset += chunk;
@@ -84,7 +105,7 @@ enum op_end op_copy_strided(struct engine_job *job, const struct aci_desc *desc,
 		uint64_t fault_va;
 		unsigned int status;
 
-		status = copy_chunk(job, src + at->offset, dst + at->offset, chunk, &fault_va);
+		status = copy_chunk(job, src + at->offset, dst + at->offset, &chunk, &fault_va);
 		if (status != ACI_STATUS_SUCCESS)
 			return fail(error, status, fault_va);
 		at->offset += chunk;
