@@ -4,7 +4,9 @@
  *
  * Lock order, outermost first:
  *
+ *	aci_user_queue.command_lock
  *	mmap_lock
+ *	aci_device.doorbell_lock
  *	aci_vm.lock		VA tree and page tables of a VM
  *	aci_imports.lock
  *	dma_resv		of a GEM object, by the helpers
@@ -82,6 +84,8 @@ struct aci_device {
 	void __iomem *doorbells;
 	/** @low_memory_only: host BOs come from below 4 GiB, the card reaches no more */
 	bool low_memory_only;
+	/** @doorbell_phys: CPU address of the doorbell BAR */
+	phys_addr_t doorbell_phys;
 	/** @aperture_phys: CPU address of the memory BAR */
 	phys_addr_t aperture_phys;
 
@@ -127,6 +131,11 @@ struct aci_device {
 	struct ida queue_ids;
 	/** @queues_in_use: number of entries of @queues */
 	atomic_t queues_in_use;
+
+	/** @doorbells_by_id: struct aci_doorbell by the card's queue id */
+	struct xarray doorbells_by_id;
+	/** @doorbell_lock: see aci_doorbell.h */
+	struct rw_semaphore doorbell_lock;
 
 	/** @bo_lock: protects @bos and the DMA mappings of its entries */
 	struct mutex bo_lock;

@@ -19,6 +19,7 @@
 #include <drm/aci_accel.h>
 
 #include "aci_device.h"
+#include "aci_doorbell.h"
 #include "aci_fdinfo.h"
 #include "aci_gem.h"
 #include "aci_hw.h"
@@ -33,6 +34,7 @@
 #include "aci_reset.h"
 #include "aci_submit.h"
 #include "aci_sysfs.h"
+#include "aci_user_queue.h"
 #include "aci_userptr.h"
 #include "aci_vm.h"
 
@@ -86,6 +88,12 @@ static void aci_postclose(struct drm_device *drm, struct drm_file *file)
 	kfree(afile);
 }
 
+static int aci_mmap(struct file *filp, struct vm_area_struct *vma)
+{
+	return aci_doorbell_is_offset(vma->vm_pgoff) ? aci_doorbell_mmap(filp, vma) :
+						       drm_gem_mmap(filp, vma);
+}
+
 static const struct file_operations aci_fops = {
 	.owner = THIS_MODULE,
 	.open = accel_open,
@@ -97,7 +105,7 @@ static const struct file_operations aci_fops = {
 	.poll = drm_poll,
 	.read = drm_read,
 	.llseek = noop_llseek,
-	.mmap = drm_gem_mmap,
+	.mmap = aci_mmap,
 	.show_fdinfo = drm_show_fdinfo,
 	.fop_flags = FOP_UNSIGNED_OFFSET,
 };
@@ -112,6 +120,9 @@ static const struct drm_ioctl_desc aci_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(ACI_QUEUE_CREATE, aci_queue_create_ioctl, 0),
 	DRM_IOCTL_DEF_DRV(ACI_QUEUE_DESTROY, aci_queue_destroy_ioctl, 0),
 	DRM_IOCTL_DEF_DRV(ACI_SUBMIT, aci_submit_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(ACI_QUEUE_WAIT, aci_queue_wait_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(ACI_QUEUE_EVENTFD, aci_queue_eventfd_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(ACI_QUEUE_RESUME, aci_queue_resume_ioctl, 0),
 	DRM_IOCTL_DEF_DRV(ACI_BO_CREATE_USERPTR, aci_bo_create_userptr_ioctl, 0),
 };
 
@@ -138,6 +149,7 @@ static void aci_device_free_ids(struct drm_device *drm, void *arg)
 
 	ida_destroy(&adev->vm_ids);
 	ida_destroy(&adev->queue_ids);
+	xa_destroy(&adev->doorbells_by_id);
 }
 
 static int aci_device_init(struct aci_device *adev, struct pci_dev *pdev)
@@ -152,6 +164,8 @@ static int aci_device_init(struct aci_device *adev, struct pci_dev *pdev)
 	INIT_WORK(&adev->reset_work, aci_reset_work);
 	ida_init(&adev->vm_ids);
 	ida_init(&adev->queue_ids);
+	xa_init(&adev->doorbells_by_id);
+	init_rwsem(&adev->doorbell_lock);
 	aci_telemetry_init(adev);
 	ret = drmm_add_action_or_reset(&adev->drm, aci_device_free_ids, adev);
 	if (!ret)

@@ -74,6 +74,12 @@ static inline bool aci_bo_is_card(const struct aci_bo *bo)
 	return bo->kind == ACI_BO_CARD;
 }
 
+/* Pages of the driver's own that nobody else gives or takes. */
+static inline bool aci_gem_is_plain_host(const struct aci_bo *bo)
+{
+	return bo->kind == ACI_BO_HOST && !bo->shmem.base.import_attach;
+}
+
 /**
  * struct aci_bo_iter - position in a BO as the card sees it
  */

@@ -8,9 +8,8 @@
 #include <linux/topology.h>
 #include <aci/aci_queue.h>
 
-#include "aci_job.h"
 #include "aci_mmio.h"
-#include "aci_queue.h"
+#include "aci_user_queue.h"
 
 /*
  * Entries for each queue: the card posts one and no other before it was taken.
@@ -112,7 +111,7 @@ static void aci_notify_drain(struct aci_notify *notify)
 	while (budget-- && (id = aci_notify_pop(notify)) >= 0) {
 		queue = id < adev->caps.queues ? rcu_dereference(adev->queue_by_id[id]) : NULL;
 		if (queue)
-			aci_job_process(queue, true);
+			aci_queue_process(queue, true);
 	}
 	rcu_read_unlock();
 }

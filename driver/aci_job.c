@@ -448,16 +448,6 @@ static void aci_job_retire(struct list_head *jobs)
 	}
 }
 
-/* The card posts the next entry of the queue only after this. */
-static void aci_job_take_entry_locked(struct aci_queue *queue)
-{
-	struct aci_queue_record *record = queue->record;
-
-	WRITE_ONCE(record->notify_taken, cpu_to_le64(le64_to_cpu(record->notify_taken) + 1));
-	/* Store notify_taken, then load completed; the card does the reverse. */
-	mb();
-}
-
 /**
  * aci_job_process() - end completed jobs, push waiting ones
  * @queue: queue
@@ -476,7 +466,7 @@ void aci_job_process(struct aci_queue *queue, bool took_entry)
 	spin_lock_irqsave(&ctx->lock, flags);
 	spin_lock(&queue->lock);
 	if (took_entry && queue->state != ACI_QUEUE_DEAD)
-		aci_job_take_entry_locked(queue);
+		aci_queue_take_entry_locked(queue);
 	/* A banned queue has no jobs, and nobody cares what the card says of it. */
 	if (queue->state == ACI_QUEUE_LIVE && !queue->banned) {
 		if (unlikely(!aci_job_collect_and_arm_locked(queue, &done)))

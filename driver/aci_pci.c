@@ -107,6 +107,7 @@ int aci_pci_map_rest(struct aci_device *adev, const struct aci_pci_bars *bars)
 	adev->doorbells = pcim_iomap_region(adev->pdev, bars->doorbells, "aci");
 	if (IS_ERR(adev->doorbells))
 		return PTR_ERR(adev->doorbells);
+	adev->doorbell_phys = pci_resource_start(adev->pdev, bars->doorbells);
 
 	if (bars->mem == ACI_DVSEC_BAR_NONE) {
 		caps->aperture_bytes = 0;

@@ -14,6 +14,7 @@
 #include "aci_queue.h"
 #include "aci_recovery.h"
 #include "aci_reset.h"
+#include "aci_user_queue.h"
 #include "aci_vm.h"
 
 #define ACI_QUEUE_TIMEOUT_MS		10000
@@ -22,12 +23,6 @@
 
 /* Jobs may wait beyond a full ring; small rings take more than they hold. */
 #define ACI_QUEUE_DESCS_MIN		1024
-
-/* Parts of aci_queue.mem. */
-#define ACI_QUEUE_MEM_RECORD		0
-#define ACI_QUEUE_MEM_USER_PAGE		(1 * ACI_PAGE_SIZE)
-#define ACI_QUEUE_MEM_PAGE_LIST		(2 * ACI_PAGE_SIZE)
-#define ACI_QUEUE_MEM_RING		(3 * ACI_PAGE_SIZE)
 
 /**
  * aci_queue_lookup() - find a queue of a file
@@ -90,19 +85,36 @@ void aci_queue_put(struct aci_queue *queue)
 	kref_put(&queue->ref, aci_queue_release);
 }
 
-static int aci_queue_alloc_mem(struct aci_queue *queue)
+/**
+ * aci_queue_alloc_coherent() - allocate the memory that the kernel shares with the card
+ * @queue: queue
+ * @bytes: record and page list at least
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int aci_queue_alloc_coherent(struct aci_queue *queue, size_t bytes)
 {
-	size_t ring_bytes = (size_t)queue->ring_entries * ACI_DESC_BYTES;
-	__le64 *list;
-	size_t i;
-
-	queue->mem_bytes = ACI_QUEUE_MEM_RING + ring_bytes;
+	queue->mem_bytes = bytes;
 	queue->mem = dma_alloc_coherent(&queue->adev->pdev->dev, queue->mem_bytes, &queue->mem_dma,
 					GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!queue->mem)
 		return -ENOMEM;
 	queue->record = queue->mem + ACI_QUEUE_MEM_RECORD;
+	return 0;
+}
+
+static int aci_queue_alloc_mem(struct aci_queue *queue)
+{
+	size_t ring_bytes = (size_t)queue->ring_entries * ACI_DESC_BYTES;
+	__le64 *list;
+	size_t i;
+	int ret;
+
+	ret = aci_queue_alloc_coherent(queue, ACI_QUEUE_MEM_RING + ring_bytes);
+	if (ret)
+		return ret;
 	queue->user_page = queue->mem + ACI_QUEUE_MEM_USER_PAGE;
+	queue->user_page_dma = queue->mem_dma + ACI_QUEUE_MEM_USER_PAGE;
 	queue->ring = queue->mem + ACI_QUEUE_MEM_RING;
 	list = queue->mem + ACI_QUEUE_MEM_PAGE_LIST;
 	for (i = 0; i < ring_bytes / ACI_PAGE_SIZE; i++)
@@ -116,15 +128,18 @@ static void aci_queue_free_mem(struct aci_queue *queue)
 		dma_free_coherent(&queue->adev->pdev->dev, queue->mem_bytes, queue->mem,
 				  queue->mem_dma);
 	queue->mem = NULL;
+	if (queue->is_user)
+		aci_user_queue_free_mem(queue);
 }
 
 /**
  * aci_queue_create_on_card() - CREATE_QUEUE
  * @queue: queue whose memory is set up
+ * @flags: ACI_QUEUE_F_SUSPENDED or 0
  *
  * Return: 0 or a negative error.
  */
-int aci_queue_create_on_card(struct aci_queue *queue)
+int aci_queue_create_on_card(struct aci_queue *queue, u8 flags)
 {
 	struct aci_admin_req req = {
 		.cmd.opcode = ACI_ADMIN_CREATE_QUEUE,
@@ -134,10 +149,13 @@ int aci_queue_create_on_card(struct aci_queue *queue)
 			.engine_class = queue->engine_class,
 			.priority = queue->priority,
 			.ring_shift = ilog2(queue->ring_entries),
+			.flags = flags | (queue->is_user ? ACI_QUEUE_F_USER : 0),
 			.notify_ring = cpu_to_le16(queue->vector),
+			/* A kernel queue's time is limited by the driver, job by job. */
+			.watchdog_ms = cpu_to_le32(queue->is_user ? queue->timeout_ms : 0),
 			.ring_pages = cpu_to_le64(queue->mem_dma + ACI_QUEUE_MEM_PAGE_LIST),
 			.record = cpu_to_le64(queue->mem_dma + ACI_QUEUE_MEM_RECORD),
-			.user_page = cpu_to_le64(queue->mem_dma + ACI_QUEUE_MEM_USER_PAGE),
+			.user_page = cpu_to_le64(queue->user_page_dma),
 		},
 	};
 
@@ -188,7 +206,7 @@ static void aci_queue_delete_on_card(struct aci_queue *queue, u64 generation)
 
 	down_read(&adev->reset_sem);
 	/* A reset since then has not rebuilt the queue. */
-	if (aci_is_ok(adev) && adev->reset_generation == generation)
+	if (aci_is_ok(adev) && adev->reset_generation == generation && !queue->forgotten)
 		ret = aci_queue_command(queue, ACI_ADMIN_DELETE_QUEUE, 0,
 					adev->caps.queue_reset_ms, NULL);
 	up_read(&adev->reset_sem);
@@ -262,10 +280,14 @@ void aci_queue_teardown(struct aci_queue *queue, int error)
 	if (!listed)
 		return;
 
+	if (queue->is_user)
+		aci_user_queue_close(queue, error);
 	aci_queue_stop_work(queue);
 	aci_queue_delete_on_card(queue, generation);
-	aci_job_settle(queue);
-	aci_job_cancel_all(queue, error);
+	if (!queue->is_user) {
+		aci_job_settle(queue);
+		aci_job_cancel_all(queue, error);
+	}
 	aci_queue_drop_record(queue);
 	aci_queue_unlink(queue);
 	aci_queue_free_mem(queue);
@@ -310,6 +332,9 @@ u64 aci_queue_active_ns(struct aci_queue *queue)
  */
 void aci_queue_query(struct aci_queue *queue, struct drm_aci_query_queue *out)
 {
+	/* Nobody may have looked since the queue was made. */
+	if (queue->is_user)
+		aci_user_queue_process(queue, false);
 	spin_lock_irq(&queue->lock);
 	out->flags = (queue->banned ? DRM_ACI_QUEUE_BANNED : 0) |
 		     (queue->guilty ? DRM_ACI_QUEUE_GUILTY : 0) |
@@ -327,7 +352,9 @@ void aci_queue_query(struct aci_queue *queue, struct drm_aci_query_queue *out)
 	if (queue->record) {
 		const struct aci_queue_record *record = queue->record;
 
-		out->state = min_t(u32, le32_to_cpu(READ_ONCE(record->state)),
+		/* Forgotten in a reset: stopped, until its owner resumes it. */
+		out->state = queue->forgotten ? ACI_QUEUE_STATE_ERROR :
+			     min_t(u32, le32_to_cpu(READ_ONCE(record->state)),
 				   ACI_QUEUE_STATE_ERROR);
 		out->active_ns += le64_to_cpu(READ_ONCE(record->active_ns));
 		out->macs += le64_to_cpu(READ_ONCE(record->macs));
@@ -355,11 +382,23 @@ static int aci_queue_check(struct aci_device *adev, const struct drm_aci_queue_c
 	return 0;
 }
 
-static struct aci_queue *aci_queue_alloc(struct aci_device *adev,
+static int aci_queue_check_mode(struct aci_device *adev, const struct aci_vm *vm,
+				const struct drm_aci_queue_create *args)
+{
+	if (vm->mode == DRM_ACI_VM_LONG_RUNNING)
+		return aci_user_queue_check(adev, args);
+	if (args->ring_handle || args->user_page_handle || args->ring_offset ||
+	    args->user_page_offset)
+		return -EINVAL;
+	return 0;
+}
+
+static struct aci_queue *aci_queue_alloc(struct aci_device *adev, bool is_user,
 					 const struct drm_aci_queue_create *args)
 {
-	struct aci_queue *queue = kzalloc_obj(*queue, GFP_KERNEL_ACCOUNT);
+	struct aci_queue *queue;
 
+	queue = is_user ? aci_user_queue_alloc() : kzalloc_obj(*queue, GFP_KERNEL_ACCOUNT);
 	if (!queue)
 		return NULL;
 	kref_init(&queue->ref);
@@ -367,7 +406,8 @@ static struct aci_queue *aci_queue_alloc(struct aci_device *adev,
 	INIT_LIST_HEAD(&queue->pending);
 	INIT_LIST_HEAD(&queue->waiting);
 	INIT_LIST_HEAD(&queue->node);
-	INIT_DELAYED_WORK(&queue->timeout_work, aci_recovery_timeout_work);
+	INIT_DELAYED_WORK(&queue->timeout_work, is_user ? aci_user_queue_watch_work :
+							  aci_recovery_timeout_work);
 	INIT_WORK(&queue->recover_work, aci_recovery_work);
 	INIT_WORK(&queue->push_work, aci_job_push_work);
 	queue->adev = adev;
@@ -379,11 +419,20 @@ static struct aci_queue *aci_queue_alloc(struct aci_device *adev,
 	return queue;
 }
 
-/* Take a card queue id and all that hangs on it. */
-static int aci_queue_bind_id(struct aci_queue *queue)
+static int aci_queue_make_fence_ctx(struct aci_queue *queue)
 {
 	struct aci_device *adev = queue->adev;
 	char name[sizeof(queue->fence_ctx->name)];
+
+	snprintf(name, sizeof(name), "aci-%s-%u", pci_name(adev->pdev), queue->id);
+	queue->fence_ctx = aci_fence_ctx_create(name);
+	return queue->fence_ctx ? 0 : -ENOMEM;
+}
+
+/* Take a card queue id and all that hangs on it. */
+static int aci_queue_bind_id(struct aci_queue *queue, const struct aci_file *afile)
+{
+	struct aci_device *adev = queue->adev;
 	int ret;
 
 	ret = ida_alloc_max(&adev->queue_ids, adev->caps.queues - 1, GFP_KERNEL);
@@ -394,13 +443,11 @@ static int aci_queue_bind_id(struct aci_queue *queue)
 	queue->doorbell = adev->doorbells + ((size_t)queue->id << adev->caps.db_shift);
 	if (adev->caps.cap & ACI_CAP_KICK)
 		queue->kick = queue->doorbell + adev->caps.kick_offset;
-	snprintf(name, sizeof(name), "aci-%s-%u", pci_name(adev->pdev), queue->id);
-	queue->fence_ctx = aci_fence_ctx_create(name);
-	if (!queue->fence_ctx) {
+	ret = queue->is_user ? aci_user_queue_make_doorbell(queue, afile) :
+			       aci_queue_make_fence_ctx(queue);
+	if (ret)
 		aci_queue_release_id(queue);
-		return -ENOMEM;
-	}
-	return 0;
+	return ret;
 }
 
 /* On success the list holds a reference besides the caller's. */
@@ -410,7 +457,7 @@ static int aci_queue_publish(struct aci_queue *queue)
 	int ret;
 
 	down_read(&adev->reset_sem);
-	ret = aci_is_ok(adev) ? aci_queue_create_on_card(queue) : -ENODEV;
+	ret = aci_is_ok(adev) ? aci_queue_create_on_card(queue, 0) : -ENODEV;
 	if (!ret) {
 		kref_get(&queue->ref);
 		mutex_lock(&adev->object_lock);
@@ -427,8 +474,6 @@ static int aci_queue_join_vm(struct aci_queue *queue, struct aci_vm *vm)
 {
 	int ret = 0;
 
-	if (vm->mode != DRM_ACI_VM_FENCE)
-		return -EINVAL;
 	mutex_lock(&vm->lock);
 	if (vm->dead)
 		ret = -ENOENT;
@@ -438,41 +483,45 @@ static int aci_queue_join_vm(struct aci_queue *queue, struct aci_vm *vm)
 	if (!ret) {
 		drm_gpuvm_get(&vm->gpuvm);
 		queue->vm = vm;
-		queue->no_wait = true;
+		queue->no_wait = vm->mode == DRM_ACI_VM_FENCE;
 	}
 	return ret;
 }
 
 static struct aci_queue *aci_queue_create(struct aci_device *adev, struct aci_vm *vm,
+					  struct drm_file *file,
 					  const struct drm_aci_queue_create *args)
 {
 	u64 generation = READ_ONCE(adev->reset_generation);
 	struct aci_queue *queue;
 	int ret;
 
-	queue = aci_queue_alloc(adev, args);
+	queue = aci_queue_alloc(adev, vm->mode == DRM_ACI_VM_LONG_RUNNING, args);
 	if (!queue)
 		return ERR_PTR(-ENOMEM);
 	ret = aci_queue_join_vm(queue, vm);
 	if (ret)
 		goto err_queue;
-	ret = aci_queue_bind_id(queue);
+	ret = aci_queue_bind_id(queue, file->driver_priv);
 	if (ret)
 		goto err_vm;
-	ret = aci_queue_alloc_mem(queue);
-	if (ret)
-		goto err_id;
-	ret = aci_queue_publish(queue);
+	ret = queue->is_user ? aci_user_queue_alloc_mem(queue, file, args) :
+			       aci_queue_alloc_mem(queue);
 	if (ret)
 		goto err_mem;
+	ret = aci_queue_publish(queue);
+	if (ret)
+		goto err_card;
 	return queue;
 
-err_mem:
+err_card:
 	/* Unless the card refused, it may have made the queue. */
 	if (ret == -ETIMEDOUT || ret == -EAGAIN)
 		aci_reset_and_wait(adev, generation, "queue could not be created");
+err_mem:
+	if (queue->is_user)
+		aci_user_queue_close(queue, -ECANCELED);
 	aci_queue_free_mem(queue);
-err_id:
 	aci_queue_release_id(queue);
 err_vm:
 	mutex_lock(&vm->lock);
@@ -506,13 +555,18 @@ int aci_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *
 	vm = aci_vm_lookup(afile, args->vm_id);
 	if (!vm)
 		return -ENOENT;
+	ret = aci_queue_check_mode(adev, vm, args);
+	if (ret)
+		goto out_vm;
 	if (!drm_dev_enter(drm, &idx)) {
-		aci_vm_put(vm);
-		return -ENODEV;
+		ret = -ENODEV;
+		goto out_vm;
 	}
-	queue = aci_queue_create(adev, vm, args);
+	queue = aci_queue_create(adev, vm, file, args);
 	ret = PTR_ERR_OR_ZERO(queue);
 	if (!ret) {
+		if (queue->is_user)
+			aci_user_queue_report(queue, args);
 		args->queue_id = aci_queue_user_id(queue->id);
 		/* From here on SUBMIT finds it. */
 		WRITE_ONCE(queue->afile, afile);
@@ -523,6 +577,7 @@ int aci_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *
 		}
 	}
 	drm_dev_exit(idx);
+out_vm:
 	aci_vm_put(vm);
 	return ret;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Kernel queues: in-order execution in one VM; the driver writes the ring.
+ * Queues: in-order execution in one VM. What both kinds share, and kernel queues,
+ * whose ring the driver writes; user queues are in aci_user_queue.h.
  *
  * A job is in one of two lists of its queue: pending jobs are in the ring, in
  * order; waiting jobs follow them, for lack of ring space, for a fence, or
@@ -15,8 +16,15 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <aci/aci_queue.h>
+#include <aci/aci_regs.h>
 
 #include "aci_fence.h"
+
+/* Parts of aci_queue.mem; a user queue's ends before the user page. */
+#define ACI_QUEUE_MEM_RECORD		0
+#define ACI_QUEUE_MEM_PAGE_LIST		(1 * ACI_PAGE_SIZE)
+#define ACI_QUEUE_MEM_USER_PAGE		(2 * ACI_PAGE_SIZE)
+#define ACI_QUEUE_MEM_RING		(3 * ACI_PAGE_SIZE)
 
 struct aci_device;
 struct aci_file;
@@ -108,11 +116,13 @@ struct aci_queue {
 
 	/* Constant while the queue is not dead. */
 
+	/** @is_user: it is a struct aci_user_queue */
+	bool is_user;
 	/** @record: control record; NULL, under @lock, once it is freed */
 	struct aci_queue_record *record;
-	/** @user_page: where the card looks for the tail */
+	/** @user_page: where the card looks for the tail; NULL for a user queue */
 	struct aci_queue_user_page *user_page;
-	/** @ring: descriptors */
+	/** @ring: descriptors; NULL for a user queue */
 	struct aci_desc *ring;
 	/** @ring_entries: its size, a power of two */
 	u32 ring_entries;
@@ -122,7 +132,7 @@ struct aci_queue {
 	void __iomem *doorbell;
 	/** @kick: kick page, or NULL */
 	void __iomem *kick;
-	/** @fence_ctx: timeline */
+	/** @fence_ctx: timeline; NULL for a user queue */
 	struct aci_fence_ctx *fence_ctx;
 	/** @adev: device */
 	struct aci_device *adev;
@@ -138,7 +148,7 @@ struct aci_queue {
 	u32 engine_class;
 	/** @priority: ACI_PRIORITY_* */
 	u32 priority;
-	/** @timeout_ms: engine time of a job */
+	/** @timeout_ms: engine time of a job; of a user queue: without progress */
 	u32 timeout_ms;
 	/** @no_wait: WAIT descriptors are refused */
 	bool no_wait;
@@ -149,7 +159,11 @@ struct aci_queue {
 	struct rcu_head rcu;
 	/** @node: in aci_device.queues while the card knows the queue */
 	struct list_head node;
-	/** @mem: record, user page, page list, ring */
+	/** @forgotten: a user queue that the card does not know; under aci_device.reset_sem */
+	bool forgotten;
+	/** @user_page_dma: address of the user page for the card */
+	dma_addr_t user_page_dma;
+	/** @mem: record, page list, user page, ring */
 	void *mem;
 	/** @mem_dma: its address for the card */
 	dma_addr_t mem_dma;
@@ -179,11 +193,22 @@ struct aci_queue *aci_queue_lookup_live(struct aci_file *afile, u32 id);
 void aci_queue_put(struct aci_queue *queue);
 void aci_queue_teardown(struct aci_queue *queue, int error);
 void aci_queue_close_all(struct aci_file *afile);
-int aci_queue_create_on_card(struct aci_queue *queue);
+int aci_queue_alloc_coherent(struct aci_queue *queue, size_t bytes);
+int aci_queue_create_on_card(struct aci_queue *queue, u8 flags);
 int aci_queue_command(struct aci_queue *queue, u8 opcode, u64 index, u32 bound_ms, u16 *status);
 u64 aci_queue_active_ns(struct aci_queue *queue);
 void aci_queue_keep_counters_locked(struct aci_queue *queue);
 void aci_queue_query(struct aci_queue *queue, struct drm_aci_query_queue *out);
+
+/* The card posts the next entry of the queue only after this. */
+static inline void aci_queue_take_entry_locked(struct aci_queue *queue)
+{
+	struct aci_queue_record *record = queue->record;
+
+	WRITE_ONCE(record->notify_taken, cpu_to_le64(le64_to_cpu(record->notify_taken) + 1));
+	/* Store notify_taken, then load completed; the card does the reverse. */
+	mb();
+}
 
 int aci_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int aci_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file);

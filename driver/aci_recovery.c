@@ -15,6 +15,7 @@
 #include "aci_recovery.h"
 #include "aci_reset.h"
 #include "aci_trace.h"
+#include "aci_user_queue.h"
 
 /* So many failed jobs in a row, and the queue takes no more. */
 #define ACI_RECOVERY_FAILURES_MAX	8
@@ -285,7 +286,7 @@ void aci_recovery_check_id(struct aci_device *adev, u16 queue_id)
 	rcu_read_lock();
 	queue = queue_id < adev->caps.queues ? rcu_dereference(adev->queue_by_id[queue_id]) : NULL;
 	if (queue)
-		aci_job_process(queue, false);
+		aci_queue_process(queue, false);
 	rcu_read_unlock();
 }
 
@@ -299,6 +300,6 @@ void aci_recovery_scan(struct aci_device *adev)
 
 	mutex_lock(&adev->object_lock);
 	list_for_each_entry(queue, &adev->queues, node)
-		aci_job_process(queue, false);
+		aci_queue_process(queue, false);
 	mutex_unlock(&adev->object_lock);
 }

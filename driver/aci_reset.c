@@ -12,6 +12,7 @@
 #include <aci/aci_status.h>
 
 #include "aci_device.h"
+#include "aci_doorbell.h"
 #include "aci_gem.h"
 #include "aci_hw.h"
 #include "aci_job.h"
@@ -20,6 +21,7 @@
 #include "aci_recovery.h"
 #include "aci_reset.h"
 #include "aci_trace.h"
+#include "aci_user_queue.h"
 #include "aci_vm.h"
 
 /**
@@ -164,12 +166,10 @@ static u64 aci_reset_end_started(struct aci_queue *queue, bool replay)
 
 static void aci_reset_clear_record(struct aci_queue *queue)
 {
-	struct aci_queue_record *record = queue->record;
-
 	spin_lock_irq(&queue->lock);
 	aci_queue_keep_counters_locked(queue);
 	queue->head_active_ns = 0;
-	memset(record, 0, sizeof(*record));
+	memset(queue->record, 0, sizeof(*queue->record));
 	memset(queue->user_page, 0, sizeof(*queue->user_page));
 	spin_unlock_irq(&queue->lock);
 }
@@ -181,7 +181,7 @@ static int aci_reset_rebuild_queue(struct aci_queue *queue, bool replay)
 	int ret;
 
 	aci_reset_clear_record(queue);
-	ret = aci_queue_create_on_card(queue);
+	ret = aci_queue_create_on_card(queue, 0);
 	/* An index other than 0 is set with the queue stopped and the tail in range. */
 	if (!ret)
 		ret = aci_queue_command(queue, ACI_ADMIN_SUSPEND_QUEUE, 0, adev->caps.suspend_ms,
@@ -220,7 +220,8 @@ static int aci_reset_rebuild(struct aci_device *adev, bool memory_kept)
 	list_for_each_entry(vm, &adev->vms, node)
 		ret = ret ?: aci_vm_rebuild(vm, memory_kept);
 	list_for_each_entry(queue, &adev->queues, node)
-		ret = ret ?: aci_reset_rebuild_queue(queue, replay);
+		ret = ret ?: queue->is_user ? aci_user_queue_rebuild(queue, false) :
+					      aci_reset_rebuild_queue(queue, replay);
 	mutex_unlock(&adev->object_lock);
 	return ret;
 }
@@ -245,6 +246,10 @@ static void aci_reset_wedge(struct aci_device *adev)
 	aci_hw_stop_dma(adev);
 	mutex_lock(&adev->object_lock);
 	list_for_each_entry(queue, &adev->queues, node) {
+		if (queue->is_user) {
+			aci_user_queue_end(queue, -ENODEV);
+			continue;
+		}
 		spin_lock_irq(&queue->lock);
 		queue->state = ACI_QUEUE_DEAD;
 		spin_unlock_irq(&queue->lock);
@@ -267,6 +272,8 @@ static void aci_reset_finish(struct aci_device *adev, int error, bool memory_kep
 		aci_reset_wedge(adev);
 	} else {
 		WRITE_ONCE(adev->state, ACI_STATE_OK);
+		aci_doorbell_zap_all(adev);
+		aci_user_queue_ring_all(adev);
 	}
 }
 
@@ -290,7 +297,9 @@ void aci_reset_work(struct work_struct *work)
 		aci_reset_set_running(adev, false);
 		/* What has been requested since is about what this reset ends. */
 		cancel_work(&adev->reset_work);
-		if (!memory_kept)
+		if (memory_kept)
+			aci_doorbell_zap_all(adev);
+		else
 			aci_gem_zap_card_maps(adev);
 		ret = aci_hw_reset(adev);
 		/* Or the card would be reset again and again. */

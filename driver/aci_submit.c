@@ -276,7 +276,7 @@ int aci_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 	submit.queue = aci_queue_lookup_live(file->driver_priv, args->queue_id);
 	if (!submit.queue)
 		return -ENOENT;
-	ret = aci_submit_jobs(&submit);
+	ret = submit.queue->is_user ? -EINVAL : aci_submit_jobs(&submit);
 	aci_queue_put(submit.queue);
 	if (submit.last) {
 		args->status = aci_submit_wait(submit.last);
