@@ -21,8 +21,10 @@ static bool stream_takes(const struct accel_stream *stream, uint32_t opcode)
 
 static int stream_check_opcode(const struct accel_stream *stream, uint32_t opcode, const char *what)
 {
-	if (stream_takes(stream, opcode))
-		return 0;
+	int ret = device_check_process(stream->context->device);
+
+	if (ret || stream_takes(stream, opcode))
+		return ret;
 	return error_set(-ENOTSUP, "the engine of this stream does not take %s", what);
 }
 
@@ -285,59 +287,93 @@ static int download_locked(struct accel_stream *stream, void *dst, uint64_t src,
 static int check_transfer(struct accel_stream *stream, struct accel_buffer *buffer,
 			  const void *memory, uint64_t offset, uint64_t bytes)
 {
+	int ret;
+
 	if (!stream || !buffer || (!memory && bytes))
 		return error_set(-EINVAL, "no argument may be NULL");
 	if (stream->context != buffer->context)
 		return error_set(-EINVAL, "stream and buffer are not of the same context");
-	return buffer_check_range(buffer, offset, bytes);
+	ret = device_check_process(stream->context->device);
+	return ret ? ret : buffer_check_range(buffer, offset, bytes);
+}
+
+static int check_writable(const struct accel_buffer *buffer)
+{
+	if (buffer->upload_address)
+		return 0;
+	return error_set(-EACCES, "the memory is registered read-only: only its owner writes it");
+}
+
+/* Which way @memory and a range of @buffer are copied. */
+struct transfer {
+	struct accel_buffer *buffer;
+	uint64_t offset;
+	void *memory;
+	uint64_t bytes;
+	bool upload;			/* from @memory */
+};
+
+static int transfer_by_cpu(const struct transfer *transfer)
+{
+	void *map;
+	int ret = accel_buffer_map(transfer->buffer, &map);
+
+	if (ret)
+		return ret;
+	map = (char *)map + transfer->offset;
+	memcpy(transfer->upload ? map : transfer->memory,
+	       transfer->upload ? transfer->memory : map, transfer->bytes);
+	return 0;
+}
+
+static int transfer_by_card(struct accel_stream *stream, const struct transfer *transfer)
+{
+	struct accel_buffer *buffer = transfer->buffer;
+	int ret = stream_check_opcode(stream, ACI_OP_COPY, "copies");
+
+	if (ret)
+		return ret;
+	if (transfer->upload)
+		return upload_locked(stream, buffer->upload_address + transfer->offset,
+				     transfer->memory, transfer->bytes);
+	return download_locked(stream, transfer->memory, buffer->address + transfer->offset,
+			       transfer->bytes);
+}
+
+static int stream_transfer(struct accel_stream *stream, const struct transfer *transfer)
+{
+	int ret;
+
+	pthread_mutex_lock(&stream->lock);
+	if (stream->error)
+		ret = stream_fail_text(stream);
+	else if (transfer->buffer->placement == ACCEL_MEMORY_HOST && stream_is_idle(stream))
+		ret = transfer_by_cpu(transfer);
+	else
+		ret = transfer_by_card(stream, transfer);
+	pthread_mutex_unlock(&stream->lock);
+	return ret;
 }
 
 int accel_stream_upload(struct accel_stream *stream, struct accel_buffer *dst, uint64_t offset,
 			const void *src, uint64_t bytes)
 {
+	/* An upload only reads it. */
+	struct transfer transfer = { dst, offset, (void *)(uintptr_t)src, bytes, true };
 	int ret = check_transfer(stream, dst, src, offset, bytes);
-	void *map;
 
-	if (ret || !bytes)
-		return ret;
-	pthread_mutex_lock(&stream->lock);
-	if (stream->error) {
-		ret = stream_fail_text(stream);
-	} else if (dst->placement == ACCEL_MEMORY_HOST && stream_is_idle(stream)) {
-		ret = accel_buffer_map(dst, &map);
-		if (!ret)
-			memcpy((char *)map + offset, src, bytes);
-	} else {
-		ret = stream_check_opcode(stream, ACI_OP_COPY, "copies");
-		if (!ret)
-			ret = upload_locked(stream, dst->upload_address + offset, src, bytes);
-	}
-	pthread_mutex_unlock(&stream->lock);
-	return ret;
+	if (!ret)
+		ret = check_writable(dst);
+	return ret || !bytes ? ret : stream_transfer(stream, &transfer);
 }
 
 int accel_stream_download(struct accel_stream *stream, void *dst, struct accel_buffer *src,
 			  uint64_t offset, uint64_t bytes)
 {
+	struct transfer transfer = { src, offset, dst, bytes, false };
 	int ret = check_transfer(stream, src, dst, offset, bytes);
-	void *map;
 
-	if (ret || !bytes)
-		return ret;
-	pthread_mutex_lock(&stream->lock);
-	if (stream->error) {
-		ret = stream_fail_text(stream);
-	} else if (src->placement == ACCEL_MEMORY_HOST && stream_is_idle(stream)) {
-		ret = accel_buffer_map(src, &map);
-		if (!ret)
-			memcpy(dst, (char *)map + offset, bytes);
-	} else {
-		ret = stream_check_opcode(stream, ACI_OP_COPY, "copies");
-		if (!ret)
-			ret = download_locked(stream, dst, src->address + offset, bytes);
-	}
-	pthread_mutex_unlock(&stream->lock);
-	return ret;
+	return ret || !bytes ? ret : stream_transfer(stream, &transfer);
 }
 
 /* --- Between buffers -------------------------------------------------------------- */
@@ -408,6 +444,8 @@ int accel_stream_copy_buffer(struct accel_stream *stream, struct accel_buffer *d
 	if (!src)
 		return error_set(-EINVAL, "no argument may be NULL");
 	ret = check_transfer(stream, dst, src, dst_offset, bytes);
+	if (!ret)
+		ret = check_writable(dst);
 	if (!ret)
 		ret = buffer_check_range(src, src_offset, bytes);
 	if (ret || !bytes)

@@ -47,6 +47,9 @@ int accel_context_create_flags(struct accel_device *device, uint32_t flags,
 	*out = NULL;
 	if (flags & ~(uint32_t)ACCEL_CONTEXT_KERNEL_QUEUES)
 		return error_set(-EINVAL, "unknown context flags 0x%x", flags);
+	ret = device_check_process(device);
+	if (ret)
+		return ret;
 	context = calloc(1, sizeof(*context));
 	if (!context)
 		return error_set(-ENOMEM, "out of memory");
@@ -76,7 +79,7 @@ void accel_context_destroy(struct accel_context *context)
 {
 	struct transport *transport;
 
-	if (!context)
+	if (!context || device_is_inherited(context->device))
 		return;
 	if (context->users) {
 		/* Freeing what others still point to would be worse than a leak. */

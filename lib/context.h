@@ -29,11 +29,13 @@ struct accel_buffer {
 	struct transport_bo *bo;
 	uint64_t bytes;			/* as asked for */
 	uint64_t address;
+	uint64_t lead_bytes;		/* of its first page that are not its own */
 	/*
 	 * Where uploads write: the same as address, or for READONLY buffers a
-	 * second, writable mapping that no program is given.
+	 * second, writable mapping that no program is given. 0: nowhere.
 	 */
 	uint64_t upload_address;
+	bool is_registered;		/* memory of the caller */
 	enum accel_placement placement;
 	uint32_t flags;
 	pthread_mutex_t map_lock;
@@ -47,6 +49,11 @@ static inline struct transport *context_transport(const struct accel_context *co
 
 void context_get(struct accel_context *context);
 void context_put(struct accel_context *context);
+
+/** buffer_new() - to be filled and given memory. -ENOMEM and, in a child, -ECHILD with text */
+int buffer_new(struct accel_context *context, struct accel_buffer **buffer);
+/** buffer_publish() - map a buffer whose memory is there and hand it out, or free both */
+int buffer_publish(struct accel_buffer *buffer, struct accel_buffer **out);
 
 /** buffer_check_range() - [offset, offset + bytes) inside the buffer, else -EINVAL with text */
 int buffer_check_range(const struct accel_buffer *buffer, uint64_t offset, uint64_t bytes);

@@ -226,6 +226,11 @@ int accel_device_open(const char *name, struct accel_device **out)
 	device = calloc(1, sizeof(*device));
 	if (!device)
 		return error_set(-ENOMEM, "out of memory");
+	device->mark = process_mark();
+	if (!device->mark) {
+		free(device);
+		return error_set(-ENOMEM, "out of memory");
+	}
 	ret = device_open_transport(name, device);
 	if (!ret)
 		ret = device_read_facts(device);
@@ -239,8 +244,10 @@ int accel_device_open(const char *name, struct accel_device **out)
 
 void accel_device_close(struct accel_device *device)
 {
-	if (!device)
+	/* In a child all of it is the parent's: its threads, its queues. */
+	if (!device || device_is_inherited(device))
 		return;
+	process_unmark(device->mark);
 	if (device->transport)
 		device->transport->ops->close(device->transport);
 	free(device->sets);
@@ -254,6 +261,9 @@ int accel_device_get_info(struct accel_device *device, struct accel_device_info 
 
 	if (!device || !info)
 		return error_set(-EINVAL, "device and info must not be NULL");
+	ret = device_check_process(device);
+	if (ret)
+		return ret;
 	*info = device->info;
 	ret = device->transport->ops->query_device(device->transport, &facts);
 	if (ret == -ENODEV) {
@@ -276,6 +286,9 @@ int accel_memory_get_info(struct accel_device *device, uint64_t *total_bytes, ui
 
 	if (!device || !total_bytes || !free_bytes)
 		return error_set(-EINVAL, "no argument may be NULL");
+	ret = device_check_process(device);
+	if (ret)
+		return ret;
 	ret = device->transport->ops->query_device(device->transport, &facts);
 	if (ret)
 		return ret;

@@ -7,6 +7,7 @@
 #ifndef LIB_DEVICE_H
 #define LIB_DEVICE_H
 
+#include "process.h"
 #include "transport.h"
 
 #define DEVICE_SETS_MAX		16
@@ -14,6 +15,7 @@
 
 struct accel_device {
 	struct transport *transport;
+	const volatile char *mark;		/* 0 in a child of the process that opened it */
 	struct accel_device_info info;		/* as at open */
 	struct drm_aci_query_device facts;	/* as at open */
 	uint64_t copy_bytes_max;		/* of one descriptor; UINT64_MAX: no limit */
@@ -27,6 +29,17 @@ struct accel_device {
 static inline const struct aci_identify_set *device_get_tcs(const struct accel_device *device)
 {
 	return device->tcs_index == UINT32_MAX ? NULL : &device->sets[device->tcs_index];
+}
+
+static inline bool device_is_inherited(const struct accel_device *device)
+{
+	return !*device->mark;
+}
+
+/** device_check_process() - -ECHILD with text: it was opened before fork(). Before any lock. */
+static inline int device_check_process(const struct accel_device *device)
+{
+	return device_is_inherited(device) ? process_error() : 0;
 }
 
 /** device_takes_user_queues() - card and driver have all that streams need of them */

@@ -38,7 +38,7 @@ void accel_event_destroy(struct accel_event *event)
 {
 	struct accel_context *context;
 
-	if (!event)
+	if (!event || device_is_inherited(event->context->device))
 		return;
 	context = event->context;
 	stream_unref(event->stream);
@@ -50,6 +50,10 @@ void accel_event_destroy(struct accel_event *event)
 /* The stream, referenced. -EINVAL: never recorded. */
 static int event_get(struct accel_event *event, struct accel_stream **stream, uint64_t *point)
 {
+	int ret = device_check_process(event->context->device);
+
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&event->lock);
 	*stream = event->stream;
 	*point = event->point;
@@ -69,6 +73,9 @@ int accel_stream_record(struct accel_stream *stream, struct accel_event *event)
 		return error_set(-EINVAL, "stream and event must not be NULL");
 	if (stream->context != event->context)
 		return error_set(-EINVAL, "stream and event are not of the same context");
+	ret = device_check_process(stream->context->device);
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&stream->lock);
 	ret = stream_mark(stream);
 	point = stream->submitted;

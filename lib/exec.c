@@ -105,7 +105,7 @@ static int check_exec(const struct accel_stream *stream, const struct accel_argu
 		return error_set(-EINVAL, "%u arguments are more than %u", count, ARGUMENTS_MAX);
 	if (!(stream->opcodes >> ACI_OP_EXEC & 1))
 		return error_set(-ENOTSUP, "programs need a stream of ACCEL_ENGINE_COMPUTE");
-	return 0;
+	return device_check_process(stream->context->device);
 }
 
 int accel_stream_exec(struct accel_stream *stream, struct accel_program *program,

@@ -140,13 +140,20 @@ void inproc_dma_free(struct inproc_card *card, struct inproc_dma *dma);
 struct inproc_bo {
 	struct transport_bo base;
 	bool card_memory;
+	bool is_registered;		/* memory of the caller, not to be freed */
 	struct inproc_dma dma;		/* host memory */
 	uint64_t address;		/* card memory */
 };
 int inproc_bo_create(struct transport *transport, uint64_t bytes, enum accel_placement placement,
 		     bool mappable, struct transport_bo **bo);
+int inproc_bo_register(struct transport *transport, void *address, uint64_t bytes, bool readonly,
+		       struct transport_bo **bo);
 int inproc_bo_map(struct transport_bo *bo, void **pointer);
 void inproc_bo_destroy(struct transport_bo *bo);
+
+/* inproc_host.c */
+/** inproc_host_check() - may this memory be registered? By the rules of the kernel driver. */
+int inproc_host_check(const void *address, uint64_t bytes, bool readonly);
 
 /* inproc_admin.c */
 int inproc_admin_init(struct inproc_card *card);

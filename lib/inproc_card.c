@@ -354,6 +354,7 @@ static const struct transport_ops inproc_ops = {
 	.vm_map = inproc_vm_map,
 	.vm_unmap = inproc_vm_unmap,
 	.bo_create = inproc_bo_create,
+	.bo_register = inproc_bo_register,
 	.bo_map = inproc_bo_map,
 	.bo_destroy = inproc_bo_destroy,
 	.queue_create = inproc_queue_create,

@@ -27,9 +27,32 @@ static void inproc_bus_free(struct inproc_card *card, uint64_t address, uint64_t
 	pthread_mutex_unlock(&card->memory_lock);
 }
 
-int inproc_dma_alloc(struct inproc_card *card, uint64_t bytes, struct inproc_dma *dma)
+static int inproc_dma_map(struct inproc_card *card, void *cpu, uint64_t bytes, unsigned int prot,
+			  struct inproc_dma *dma)
 {
 	uint64_t address;
+	int ret = inproc_bus_alloc(card, bytes, &address);
+
+	if (!ret) {
+		ret = vcard_dma_map(card->vcard, address, bytes, cpu, prot);
+		if (ret)
+			inproc_bus_free(card, address, bytes);
+	}
+	if (ret)
+		return error_set(ret, "inproc: no bus addresses for %llu bytes",
+				 (unsigned long long)bytes);
+	*dma = (struct inproc_dma) { .cpu = cpu, .address = address, .bytes = bytes };
+	return 0;
+}
+
+static void inproc_dma_unmap(struct inproc_card *card, struct inproc_dma *dma)
+{
+	vcard_dma_unmap(card->vcard, dma->address, dma->bytes);
+	inproc_bus_free(card, dma->address, dma->bytes);
+}
+
+int inproc_dma_alloc(struct inproc_card *card, uint64_t bytes, struct inproc_dma *dma)
+{
 	void *cpu;
 	int ret;
 
@@ -38,28 +61,17 @@ int inproc_dma_alloc(struct inproc_card *card, uint64_t bytes, struct inproc_dma
 	if (cpu == MAP_FAILED)
 		return error_set(-ENOMEM, "out of memory: no %llu bytes",
 				 (unsigned long long)bytes);
-	ret = inproc_bus_alloc(card, bytes, &address);
+	ret = inproc_dma_map(card, cpu, bytes, VCARD_DMA_READ | VCARD_DMA_WRITE, dma);
 	if (ret)
-		goto err_unmap;
-	ret = vcard_dma_map(card->vcard, address, bytes, cpu, VCARD_DMA_READ | VCARD_DMA_WRITE);
-	if (ret)
-		goto err_bus;
-	*dma = (struct inproc_dma) { .cpu = cpu, .address = address, .bytes = bytes };
-	return 0;
-
-err_bus:
-	inproc_bus_free(card, address, bytes);
-err_unmap:
-	munmap(cpu, bytes);
-	return error_set(ret, "inproc: no bus addresses for %llu bytes", (unsigned long long)bytes);
+		munmap(cpu, bytes);
+	return ret;
 }
 
 void inproc_dma_free(struct inproc_card *card, struct inproc_dma *dma)
 {
 	if (!dma->cpu)
 		return;
-	vcard_dma_unmap(card->vcard, dma->address, dma->bytes);
-	inproc_bus_free(card, dma->address, dma->bytes);
+	inproc_dma_unmap(card, dma);
 	munmap(dma->cpu, dma->bytes);
 	dma->cpu = NULL;
 }
@@ -154,6 +166,34 @@ int inproc_bo_create(struct transport *transport, uint64_t bytes, enum accel_pla
 	return 0;
 }
 
+int inproc_bo_register(struct transport *transport, void *address, uint64_t bytes, bool readonly,
+		       struct transport_bo **out)
+{
+	struct inproc_card *card = to_inproc(transport);
+	struct inproc_bo *bo;
+	int ret;
+
+	if (inproc_is_wedged(card))
+		return inproc_error_wedged();
+	ret = inproc_host_check(address, bytes, readonly);
+	if (ret)
+		return ret;
+	bo = calloc(1, sizeof(*bo));
+	if (!bo)
+		return error_set(-ENOMEM, "out of memory");
+	bo->base.transport = transport;
+	bo->base.bytes = bytes;
+	bo->is_registered = true;
+	ret = inproc_dma_map(card, address, bytes,
+			     VCARD_DMA_READ | (readonly ? 0 : VCARD_DMA_WRITE), &bo->dma);
+	if (ret) {
+		free(bo);
+		return ret;
+	}
+	*out = &bo->base;
+	return 0;
+}
+
 int inproc_bo_map(struct transport_bo *base, void **pointer)
 {
 	struct inproc_card *card = to_inproc(base->transport);
@@ -178,6 +218,8 @@ void inproc_bo_destroy(struct transport_bo *base)
 
 	if (bo->card_memory)
 		inproc_card_free(card, bo->address, base->bytes);
+	else if (bo->is_registered)
+		inproc_dma_unmap(card, &bo->dma);
 	else
 		inproc_dma_free(card, &bo->dma);
 	free(bo);

@@ -44,17 +44,28 @@ static void buffer_unmap_from(struct accel_buffer *buffer, uint64_t address)
 	pthread_mutex_unlock(&context->lock);
 }
 
+static void buffer_unbind(struct accel_buffer *buffer)
+{
+	if (buffer->upload_address && buffer->upload_address != buffer->address)
+		buffer_unmap_from(buffer, buffer->upload_address);
+	buffer_unmap_from(buffer, buffer->address - buffer->lead_bytes);
+}
+
 static int buffer_bind(struct accel_buffer *buffer)
 {
 	bool readonly = buffer->flags & ACCEL_BUFFER_READONLY;
-	int ret = buffer_map_at_new_address(buffer, readonly, &buffer->address);
+	uint64_t address;
+	int ret = buffer_map_at_new_address(buffer, readonly, &address);
 
-	buffer->upload_address = buffer->address;
-	if (ret || !readonly)
+	if (ret)
 		return ret;
+	buffer->address = address + buffer->lead_bytes;
+	buffer->upload_address = readonly ? 0 : buffer->address;
+	if (!readonly || buffer->is_registered)
+		return 0;
 	ret = buffer_map_at_new_address(buffer, false, &buffer->upload_address);
 	if (ret)
-		buffer_unmap_from(buffer, buffer->address);
+		buffer_unmap_from(buffer, address);
 	return ret;
 }
 
@@ -82,10 +93,24 @@ static int buffer_explain(struct accel_context *context, int error, uint64_t byt
 			 (unsigned long long)total);
 }
 
-/* Map a buffer whose memory is there and hand it out, or free both. */
-static int buffer_publish(struct accel_context *context, struct accel_buffer *buffer,
-			  struct accel_buffer **out)
+int buffer_new(struct accel_context *context, struct accel_buffer **out)
 {
+	struct accel_buffer *buffer;
+	int ret = device_check_process(context->device);
+
+	if (ret)
+		return ret;
+	buffer = calloc(1, sizeof(*buffer));
+	if (!buffer)
+		return error_set(-ENOMEM, "out of memory");
+	buffer->context = context;
+	*out = buffer;
+	return 0;
+}
+
+int buffer_publish(struct accel_buffer *buffer, struct accel_buffer **out)
+{
+	struct accel_context *context = buffer->context;
 	int ret = buffer_bind(buffer);
 
 	if (ret) {
@@ -110,13 +135,11 @@ int accel_buffer_create(struct accel_context *context, uint64_t bytes,
 		return error_set(-EINVAL, "context and buffer must not be NULL");
 	*out = NULL;
 	ret = buffer_check(bytes, placement, flags);
+	if (!ret)
+		ret = buffer_new(context, &buffer);
 	if (ret)
 		return ret;
-	buffer = calloc(1, sizeof(*buffer));
-	if (!buffer)
-		return error_set(-ENOMEM, "out of memory");
 	transport = context_transport(context);
-	buffer->context = context;
 	buffer->bytes = bytes;
 	buffer->placement = placement;
 	buffer->flags = flags;
@@ -127,7 +150,7 @@ int accel_buffer_create(struct accel_context *context, uint64_t bytes,
 		ret = buffer_explain(context, ret, bytes);
 		goto err_free;
 	}
-	return buffer_publish(context, buffer, out);
+	return buffer_publish(buffer, out);
 
 err_free:
 	free(buffer);
@@ -138,12 +161,10 @@ void accel_buffer_destroy(struct accel_buffer *buffer)
 {
 	struct accel_context *context;
 
-	if (!buffer)
+	if (!buffer || device_is_inherited(buffer->context->device))
 		return;
 	context = buffer->context;
-	if (buffer->upload_address != buffer->address)
-		buffer_unmap_from(buffer, buffer->upload_address);
-	buffer_unmap_from(buffer, buffer->address);
+	buffer_unbind(buffer);
 	context_transport(context)->ops->bo_destroy(buffer->bo);
 	pthread_mutex_destroy(&buffer->map_lock);
 	free(buffer);
@@ -170,6 +191,9 @@ int accel_buffer_map(struct accel_buffer *buffer, void **pointer)
 		return error_set(
 			-EACCES,
 			"not mappable: create the buffer with ACCEL_BUFFER_MAPPABLE");
+	ret = device_check_process(buffer->context->device);
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&buffer->map_lock);
 	if (!buffer->map)
 		ret = context_transport(buffer->context)->ops->bo_map(buffer->bo, &buffer->map);
@@ -207,6 +231,10 @@ int accel_buffer_export_dmabuf(struct accel_buffer *buffer, int *fd)
 	*fd = -1;
 	transport = context_transport(buffer->context);
 	ret = check_dmabuf(transport);
+	if (!ret)
+		ret = device_check_process(buffer->context->device);
+	if (!ret && buffer->is_registered)
+		ret = error_set(-EOPNOTSUPP, "registered memory is the caller's: no dma-buf of it");
 	return ret ? ret : transport->ops->bo_export(buffer->bo, fd);
 }
 
@@ -221,12 +249,10 @@ int accel_buffer_import_dmabuf(struct accel_context *context, int fd, struct acc
 	*out = NULL;
 	transport = context_transport(context);
 	ret = check_dmabuf(transport);
+	if (!ret)
+		ret = buffer_new(context, &buffer);
 	if (ret)
 		return ret;
-	buffer = calloc(1, sizeof(*buffer));
-	if (!buffer)
-		return error_set(-ENOMEM, "out of memory");
-	buffer->context = context;
 	/* Where it is nobody tells: by the card it is always reached, by the CPU perhaps. */
 	buffer->placement = ACCEL_MEMORY_CARD;
 	buffer->flags = ACCEL_BUFFER_MAPPABLE;
@@ -234,7 +260,7 @@ int accel_buffer_import_dmabuf(struct accel_context *context, int fd, struct acc
 	if (ret)
 		goto err_free;
 	buffer->bytes = buffer->bo->bytes;
-	return buffer_publish(context, buffer, out);
+	return buffer_publish(buffer, out);
 
 err_free:
 	free(buffer);

@@ -425,7 +425,9 @@ int accel_stream_create(struct accel_context *context, const struct accel_stream
 	*out = NULL;
 	if (!options)
 		options = &defaults;
-	ret = stream_check_options(context->device, options, &queue);
+	ret = device_check_process(context->device);
+	if (!ret)
+		ret = stream_check_options(context->device, options, &queue);
 	if (ret)
 		return ret;
 	stream = calloc(1, sizeof(*stream));
@@ -491,7 +493,7 @@ void accel_stream_destroy(struct accel_stream *stream)
 {
 	struct accel_context *context;
 
-	if (!stream)
+	if (!stream || device_is_inherited(stream->context->device))
 		return;
 	context = stream->context;
 	pthread_mutex_lock(&stream->lock);
@@ -521,6 +523,9 @@ int accel_stream_flush(struct accel_stream *stream)
 
 	if (!stream)
 		return error_set(-EINVAL, "stream must not be NULL");
+	ret = device_check_process(stream->context->device);
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&stream->lock);
 	ret = stream->error ? stream_fail_text(stream) : stream_flush(stream);
 	pthread_mutex_unlock(&stream->lock);
@@ -533,6 +538,9 @@ int accel_stream_synchronize(struct accel_stream *stream, uint64_t timeout_ns)
 
 	if (!stream)
 		return error_set(-EINVAL, "stream must not be NULL");
+	ret = device_check_process(stream->context->device);
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&stream->lock);
 	flushed = stream_flush(stream);
 	/* Also if that failed: the caller will take it that no earlier job writes to its memory. */
@@ -566,6 +574,9 @@ int accel_stream_get_stats(struct accel_stream *stream, struct accel_stream_stat
 
 	if (!stream || !stats)
 		return error_set(-EINVAL, "stream and stats must not be NULL");
+	ret = device_check_process(stream->context->device);
+	if (ret)
+		return ret;
 	ret = stream_ops(stream)->query(stream->queue, &state);
 	if (ret)
 		return ret;

@@ -110,6 +110,10 @@ struct transport_ops {
 	/** @bo_create: zeroed; -ENOSPC: card memory is full */
 	int (*bo_create)(struct transport *transport, uint64_t bytes,
 			 enum accel_placement placement, bool mappable, struct transport_bo **bo);
+	/** @bo_register: the caller's memory, whole pages; -EFAULT, -EOPNOTSUPP, -ENOMEM: not
+	 * there, not of the right kind, too much to be locked */
+	int (*bo_register)(struct transport *transport, void *address, uint64_t bytes,
+			   bool readonly, struct transport_bo **bo);
 	/** @bo_map: called at most once for a BO; valid until bo_destroy() */
 	int (*bo_map)(struct transport_bo *bo, void **pointer);
 	void (*bo_destroy)(struct transport_bo *bo);

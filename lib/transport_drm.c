@@ -148,6 +148,32 @@ int drm_bo_create(struct transport *transport, uint64_t bytes, enum accel_placem
 	return 0;
 }
 
+static int drm_bo_register(struct transport *transport, void *address, uint64_t bytes,
+			   bool readonly, struct transport_bo **out)
+{
+	struct drm_aci_bo_create_userptr create = {
+		.addr = (uintptr_t)address,
+		.size = bytes,
+		.flags = readonly ? DRM_ACI_USERPTR_READONLY : 0,
+	};
+	struct drm_bo *bo = calloc(1, sizeof(*bo));
+	int ret;
+
+	if (!bo)
+		return error_set(-ENOMEM, "out of memory");
+	ret = drm_call(to_drm(transport), DRM_IOCTL_ACI_BO_CREATE_USERPTR, &create,
+		       "registering memory");
+	if (ret) {
+		free(bo);
+		return ret;
+	}
+	bo->base.transport = transport;
+	bo->base.bytes = bytes;
+	bo->handle = create.handle;
+	*out = &bo->base;
+	return 0;
+}
+
 int drm_bo_map(struct transport_bo *base, void **pointer)
 {
 	struct drm_transport *drm = to_drm(base->transport);
@@ -189,6 +215,7 @@ static const struct transport_ops drm_ops = {
 	.vm_map = drm_vm_map,
 	.vm_unmap = drm_vm_unmap,
 	.bo_create = drm_bo_create,
+	.bo_register = drm_bo_register,
 	.bo_map = drm_bo_map,
 	.bo_destroy = drm_bo_destroy,
 	.bo_export = drm_bo_export,

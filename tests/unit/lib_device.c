@@ -179,6 +179,11 @@ int main(void)
 		test(test_zeroed),
 		test(test_contexts_are_isolated),
 		test(test_dmabuf),
+		test(test_register_host),
+		test(test_register_readonly),
+		test(test_register_file),
+		test(test_register_errors),
+		test(test_fork),
 
 		test(test_copy),
 		test(test_copy_strided),

@@ -73,6 +73,9 @@ test_function test_info, test_open_errors, test_buffers, test_buffer_errors, tes
 	test_memory_full, test_upload_download, test_upload_order, test_host_transfer,
 	test_readonly, test_guard_page, test_zeroed, test_contexts_are_isolated,
 	test_dmabuf;
+/* lib_device_host.c */
+test_function test_register_host, test_register_readonly, test_register_file,
+	test_register_errors, test_fork;
 /* lib_device_stream.c */
 test_function test_copy, test_copy_strided, test_copy_buffer, test_copy_between_contexts,
 	test_copy_buffer_errors, test_fill, test_timestamp, test_command_errors,

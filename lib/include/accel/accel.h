@@ -5,7 +5,9 @@
  * Functions return 0 or a negative errno; accel_last_error() then tells in
  * words what was wrong and what to do. Handles are opaque. Unless a function
  * says otherwise: different objects may be used from different threads at the
- * same time, one object by one thread at a time.
+ * same time, one object by one thread at a time. Signals restart what they
+ * interrupt. A child after fork() does not use what its parent opened: it gets
+ * -ECHILD, and nothing happens when it destroys an object.
  */
 #ifndef ACCEL_ACCEL_H
 #define ACCEL_ACCEL_H
@@ -118,7 +120,7 @@ int accel_buffer_create(struct accel_context *context, uint64_t bytes, enum acce
 			uint32_t flags, struct accel_buffer **buffer);
 /** accel_buffer_destroy() - no unfinished work may use it. NULL is allowed. Thread-safe. */
 void accel_buffer_destroy(struct accel_buffer *buffer);
-/** accel_buffer_address() - its address on the card, 4 KiB aligned. Thread-safe. */
+/** accel_buffer_address() - its address on the card, 4 KiB aligned but for registered memory. Thread-safe. */
 uint64_t accel_buffer_address(const struct accel_buffer *buffer);
 /** accel_buffer_bytes() - its size as asked for. Thread-safe. */
 uint64_t accel_buffer_bytes(const struct accel_buffer *buffer);
@@ -140,6 +142,23 @@ int accel_buffer_export_dmabuf(struct accel_buffer *buffer, int *fd);
  * the export. Thread-safe.
  */
 int accel_buffer_import_dmabuf(struct accel_context *context, int fd, struct accel_buffer **buffer);
+
+/**
+ * accel_buffer_register_host() - a buffer of the caller's memory, used in place
+ * @address: any; the pages that it lies in are pinned, and the card reaches all
+ *	of them: what shares them should be the caller's too
+ * @flags: ACCEL_BUFFER_READONLY or 0
+ *
+ * Anonymous memory, shmem and hugetlb are taken; files only with READONLY, mapped
+ * MAP_SHARED and PROT_READ from a descriptor that is open for reading alone. Its
+ * card address keeps the offset into a page; accel_buffer_map() returns @address.
+ * The memory stays mapped until accel_buffer_destroy(), which does not free it.
+ * -EFAULT: not mapped, or not writable without READONLY; -EOPNOTSUPP: memory of
+ * another kind; -ENOMEM: RLIMIT_MEMLOCK; -ENOTSUP: the driver is too old.
+ * Thread-safe.
+ */
+int accel_buffer_register_host(struct accel_context *context, void *address, uint64_t bytes,
+			       uint32_t flags, struct accel_buffer **buffer);
 
 /** accel_memory_get_info() - card memory in bytes. Thread-safe. */
 int accel_memory_get_info(struct accel_device *device, uint64_t *total_bytes, uint64_t *free_bytes);
