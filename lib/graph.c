@@ -33,6 +33,9 @@ void accel_graph_destroy(struct accel_graph *graph)
 		free(graph->inputs[i].name);
 	for (uint32_t i = 0; i < graph->output_count; i++)
 		free(graph->outputs[i].name);
+	for (uint32_t i = 0; i < graph->file_count; i++)
+		graph_file_unref(graph->files[i]);
+	free(graph->files);
 	free(graph->storages);
 	free(graph->tensors);
 	free(graph->ops);
@@ -171,6 +174,29 @@ int accel_graph_add_input(struct accel_graph *graph, const char *name, enum acce
 	return ret;
 }
 
+int graph_add_constant(struct accel_graph *graph, const char *name, enum accel_type type,
+		       uint32_t rank, const uint64_t *shape, struct graph_storage **storage,
+		       uint32_t *tensor)
+{
+	int ret = graph_add_dense(graph, STORAGE_CONSTANT, type, rank, shape, tensor);
+
+	if (!ret)
+		ret = graph_name_tensor(graph, *tensor, name);
+	if (!ret)
+		*storage = &graph->storages[graph->tensors[*tensor - 1].storage];
+	return ret;
+}
+
+struct graph_file **graph_add_file(struct accel_graph *graph)
+{
+	struct graph_file **file = table_extend(&graph->files, graph->file_count,
+						&graph->file_room, sizeof(*graph->files));
+
+	if (file)
+		graph->file_count++;
+	return file;
+}
+
 int accel_graph_add_constant(struct accel_graph *graph, const char *name, enum accel_type type,
 			     uint32_t rank, const uint64_t *shape, const void *data,
 			     uint32_t *tensor)
@@ -181,12 +207,9 @@ int accel_graph_add_constant(struct accel_graph *graph, const char *name, enum a
 	if (!graph || !tensor || !data)
 		return error_set(-EINVAL, "graph, data and tensor must not be NULL");
 	*tensor = ACCEL_TENSOR_NONE;
-	ret = graph_add_dense(graph, STORAGE_CONSTANT, type, rank, shape, tensor);
-	if (!ret)
-		ret = graph_name_tensor(graph, *tensor, name);
+	ret = graph_add_constant(graph, name, type, rank, shape, &storage, tensor);
 	if (ret)
 		return ret;
-	storage = &graph->storages[graph->tensors[*tensor - 1].storage];
 	storage->data = malloc(storage->bytes);
 	if (!storage->data)
 		return error_set(-ENOMEM, "out of memory for a constant of %llu bytes",

@@ -8,14 +8,31 @@
 #ifndef LIB_GRAPH_H
 #define LIB_GRAPH_H
 
+#include <sys/stat.h>
+
 #include "program.h"
+
+/**
+ * struct graph_file - a file with constants, mapped: its pages are the page cache's
+ *
+ * Of a graph and the models that use it in place; refs is atomic.
+ */
+struct graph_file {
+	unsigned int refs;
+	dev_t device;
+	ino_t inode;
+	uint8_t *map;
+	uint64_t bytes;
+};
 
 enum storage_kind { STORAGE_INPUT, STORAGE_CONSTANT, STORAGE_COMPUTED };
 
 struct graph_storage {
 	enum storage_kind kind;
 	uint64_t bytes;
-	void *data;			/* CONSTANT */
+	void *data;			/* CONSTANT; NULL: in a file */
+	uint32_t file;			/* CONSTANT without data: index into files ... */
+	uint64_t file_offset;		/* ... and where in it */
 };
 
 struct graph_tensor {
@@ -46,6 +63,8 @@ struct accel_graph {
 	struct graph_op *ops;
 	struct graph_port *inputs;
 	struct graph_port *outputs;
+	struct graph_file **files;
+	uint32_t file_count, file_room;
 	uint32_t storage_count, storage_room;
 	uint32_t tensor_count, tensor_room;
 	uint32_t op_count, op_room;
@@ -63,6 +82,13 @@ int graph_add_dense(struct accel_graph *graph, enum storage_kind kind, enum acce
 		    uint32_t rank, const uint64_t *shape, uint32_t *tensor);
 /** graph_add_op() - checks types and shapes; all tensors exist already */
 int graph_add_op(struct accel_graph *graph, const struct graph_op *op);
+/** graph_add_constant() - without elements yet */
+int graph_add_constant(struct accel_graph *graph, const char *name, enum accel_type type,
+		       uint32_t rank, const uint64_t *shape, struct graph_storage **storage,
+		       uint32_t *tensor);
+/** graph_add_file() - a zeroed entry at the end of graph->files. NULL: out of memory, with text */
+struct graph_file **graph_add_file(struct accel_graph *graph);
+void graph_file_unref(struct graph_file *file);
 /** graph_copy() - to a new dense tensor of @type */
 int graph_copy(struct accel_graph *graph, enum accel_type type, uint32_t in, uint32_t *out);
 /** graph_broadcast_shape() - of two shapes by rank alignment. -EINVAL */

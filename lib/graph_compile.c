@@ -12,6 +12,7 @@
 struct compile_storage {
 	bool needed;
 	bool kept;			/* an output: alive to the end */
+	bool in_place;			/* a constant that the card reads from its file */
 	uint32_t first;
 	uint32_t last;
 	uint64_t offset;		/* in workspace or constants */
@@ -19,6 +20,8 @@ struct compile_storage {
 
 struct compile {
 	struct accel_graph *graph;
+	struct accel_model *model;
+	bool in_place;			/* constants in files stay there */
 	struct compile_storage *storages;
 	bool *op_needed;
 	uint32_t *output_tensors;	/* what is downloaded for each output */
@@ -112,7 +115,8 @@ static int compile_constants(struct compile *compile)
 	for (uint32_t i = 0; i < graph->storage_count; i++) {
 		uint64_t end;
 
-		if (graph->storages[i].kind != STORAGE_CONSTANT || !compile->storages[i].needed)
+		if (graph->storages[i].kind != STORAGE_CONSTANT || !compile->storages[i].needed ||
+		    compile->storages[i].in_place)
 			continue;
 		compile->storages[i].offset = compile->constant_bytes;
 		if (__builtin_add_overflow(compile->constant_bytes,
@@ -161,10 +165,16 @@ static int compile_workspace(struct compile *compile)
 static void compile_view(const struct compile *compile, uint32_t tensor, struct accel_view *view)
 {
 	const struct graph_tensor *found = compile_tensor(compile, tensor);
-	bool constant = compile->graph->storages[found->storage].kind == STORAGE_CONSTANT;
+	const struct graph_storage *storage = &compile->graph->storages[found->storage];
 
 	*view = found->view;
-	view->slot = constant ? MODEL_SLOT_CONSTANTS : MODEL_SLOT_WORKSPACE;
+	view->slot = storage->kind == STORAGE_CONSTANT ? MODEL_SLOT_CONSTANTS
+							 : MODEL_SLOT_WORKSPACE;
+	if (compile->storages[found->storage].in_place) {
+		view->slot = MODEL_SLOT_FILES + storage->file;
+		view->offset += storage->file_offset;
+		return;
+	}
 	view->offset += compile->storages[found->storage].offset;
 }
 
@@ -227,29 +237,158 @@ static int compile_buffers(const struct compile *compile, struct accel_model *mo
 	return ret;
 }
 
+/* From the page cache by the card itself where it may, else by way of this side. */
+static int upload_constant(const struct compile *compile, struct accel_stream *stream,
+			   uint32_t index)
+{
+	const struct graph_storage *storage = &compile->graph->storages[index];
+	struct accel_model *model = compile->model;
+	uint64_t offset = compile->storages[index].offset;
+	const void *data = storage->data;
+
+	if (!data && model->files[storage->file].buffer) {
+		model->weights.direct_bytes += storage->bytes;
+		return accel_stream_copy_buffer(stream, model->constants, offset,
+						model->files[storage->file].buffer,
+						storage->file_offset, storage->bytes);
+	}
+	if (!data)
+		data = model->files[storage->file].file->map + storage->file_offset;
+	model->weights.copied_bytes += storage->bytes;
+	return accel_stream_upload(stream, model->constants, offset, data, storage->bytes);
+}
+
+static int upload_constants(const struct compile *compile, struct accel_stream *stream)
+{
+	const struct accel_graph *graph = compile->graph;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < graph->storage_count && !ret; i++) {
+		if (graph->storages[i].kind != STORAGE_CONSTANT || !compile->storages[i].needed)
+			continue;
+		if (compile->storages[i].in_place)
+			compile->model->weights.in_place_bytes += graph->storages[i].bytes;
+		else
+			ret = upload_constant(compile, stream, i);
+	}
+	return ret;
+}
+
 static int compile_upload(const struct compile *compile, struct accel_model *model)
 {
 	const struct accel_stream_options options = {
 		.engine = ACCEL_ENGINE_COMPUTE, .priority = ACCEL_PRIORITY_NORMAL,
 	};
-	struct accel_graph *graph = compile->graph;
 	struct accel_stream *stream;
 	int ret = accel_stream_create(model->context, &options, &stream);
 
 	if (ret)
 		return ret;
-	for (uint32_t i = 0; i < graph->storage_count && !ret; i++)
-		if (graph->storages[i].kind == STORAGE_CONSTANT && compile->storages[i].needed)
-			ret = accel_stream_upload(stream, model->constants,
-						  compile->storages[i].offset,
-						  graph->storages[i].data,
-						  graph->storages[i].bytes);
+	ret = upload_constants(compile, stream);
 	if (!ret && model->program->op_count)
 		ret = accel_program_load(model->program, model->context, stream);
 	if (!ret)
 		ret = accel_stream_synchronize(stream, ACCEL_WAIT_FOREVER);
 	accel_stream_destroy(stream);
 	return ret;
+}
+
+static int compile_arguments(struct accel_model *model)
+{
+	model->arguments = calloc(MODEL_SLOT_FILES + model->file_count, sizeof(*model->arguments));
+	if (!model->arguments)
+		return error_set(-ENOMEM, "out of memory");
+	model->arguments[MODEL_SLOT_WORKSPACE].buffer = model->workspace;
+	model->arguments[MODEL_SLOT_CONSTANTS].buffer = model->constants;
+	for (uint32_t i = 0; i < model->file_count; i++)
+		model->arguments[MODEL_SLOT_FILES + i].buffer = model->files[i].buffer;
+	return 0;
+}
+
+/* --- Files of constants ----------------------------------------------------------- */
+
+/* What is refused (too much to be locked, another kind of file system) is copied instead. */
+static int compile_files(struct compile *compile)
+{
+	struct accel_graph *graph = compile->graph;
+	struct accel_model *model = compile->model;
+
+	if (!graph->file_count)
+		return 0;
+	if (graph->file_count > PROGRAM_SLOTS_MAX - MODEL_SLOT_FILES)
+		return error_set(-E2BIG, "constants in %u files", graph->file_count);
+	model->files = calloc(graph->file_count, sizeof(*model->files));
+	if (!model->files)
+		return error_set(-ENOMEM, "out of memory");
+	model->file_count = graph->file_count;
+	for (uint32_t i = 0; i < graph->file_count; i++) {
+		struct graph_file *file = graph->files[i];
+
+		__atomic_fetch_add(&file->refs, 1, __ATOMIC_RELAXED);
+		model->files[i].file = file;
+		accel_buffer_register_host(model->context, file->map, file->bytes,
+					   ACCEL_BUFFER_READONLY, &model->files[i].buffer);
+	}
+	return 0;
+}
+
+/* The card has no memory, or too little for the constants. */
+static bool compile_wants_in_place(const struct compile *compile)
+{
+	const struct accel_graph *graph = compile->graph;
+	uint64_t total, available, needed = 0;
+
+	if (compile->in_place || !graph->device->facts.card_memory_bytes)
+		return true;
+	for (uint32_t i = 0; i < graph->storage_count; i++)
+		if (graph->storages[i].kind == STORAGE_CONSTANT && compile->storages[i].needed)
+			needed += graph->storages[i].bytes;
+	return !accel_memory_get_info(graph->device, &total, &available) && needed > available;
+}
+
+static uint64_t storage_align(const struct compile *compile, uint32_t storage)
+{
+	const struct accel_graph *graph = compile->graph;
+
+	for (uint32_t i = 0; i < graph->tensor_count; i++)
+		if (graph->tensors[i].storage == storage)
+			return accel_type_bytes(graph->tensors[i].view.type);
+	return STORAGE_ALIGN;
+}
+
+static void compile_in_place(struct compile *compile)
+{
+	const struct accel_graph *graph = compile->graph;
+
+	if (!graph->file_count || !compile_wants_in_place(compile))
+		return;
+	for (uint32_t i = 0; i < graph->storage_count; i++) {
+		const struct graph_storage *storage = &graph->storages[i];
+
+		compile->storages[i].in_place =
+			storage->kind == STORAGE_CONSTANT && !storage->data &&
+			compile->model->files[storage->file].buffer &&
+			storage->file_offset % storage_align(compile, i) == 0;
+	}
+}
+
+/* The model keeps what it uses in place. */
+static void compile_drop_files(const struct compile *compile)
+{
+	struct accel_model *model = compile->model;
+
+	for (uint32_t i = 0; i < model->file_count; i++) {
+		bool used = false;
+
+		for (uint32_t s = 0; s < compile->graph->storage_count && !used; s++)
+			used = compile->storages[s].in_place && compile->storages[s].needed &&
+			       compile->graph->storages[s].file == i;
+		if (used)
+			continue;
+		accel_buffer_destroy(model->files[i].buffer);
+		graph_file_unref(model->files[i].file);
+		model->files[i] = (struct model_file) { 0 };
+	}
 }
 
 /* --- Inputs and outputs ----------------------------------------------------------- */
@@ -323,7 +462,11 @@ static int compile_plan(struct compile *compile)
 	compile_lifetimes(compile);
 	ret = compile_check_size(compile);
 	if (!ret)
-		ret = compile_constants(compile);
+		ret = compile_files(compile);
+	if (ret)
+		return ret;
+	compile_in_place(compile);
+	ret = compile_constants(compile);
 	return ret ? ret : compile_workspace(compile);
 }
 
@@ -340,6 +483,10 @@ static int compile_model(struct compile *compile, struct accel_model *model)
 		ret = compile_buffers(compile, model);
 	if (!ret)
 		ret = compile_upload(compile, model);
+	if (!ret) {
+		compile_drop_files(compile);
+		ret = compile_arguments(model);
+	}
 	if (!ret)
 		ret = accel_program_get_stats(model->program, &operations, &model->stats.macs);
 	if (ret)
@@ -350,16 +497,20 @@ static int compile_model(struct compile *compile, struct accel_model *model)
 	return 0;
 }
 
-int accel_model_compile(struct accel_graph *graph, struct accel_context *context,
-			struct accel_model **out)
+int accel_model_compile_flags(struct accel_graph *graph, struct accel_context *context,
+			      uint32_t flags, struct accel_model **out)
 {
-	struct compile compile = { .graph = graph };
+	struct compile compile = {
+		.graph = graph, .in_place = flags & ACCEL_MODEL_WEIGHTS_IN_PLACE,
+	};
 	struct accel_model *model;
 	int ret;
 
 	if (!graph || !context || !out)
 		return error_set(-EINVAL, "no argument may be NULL");
 	*out = NULL;
+	if (flags & ~(uint32_t)ACCEL_MODEL_WEIGHTS_IN_PLACE)
+		return error_set(-EINVAL, "unknown model flags 0x%x", flags);
 	if (graph->device != context->device)
 		return error_set(-EINVAL, "graph and context are not of the same device");
 	if (!graph->output_count)
@@ -368,6 +519,7 @@ int accel_model_compile(struct accel_graph *graph, struct accel_context *context
 	compile.output_tensors = calloc(graph->output_count, sizeof(*compile.output_tensors));
 	if (model && compile.output_tensors) {
 		model->context = context;
+		compile.model = model;
 		ret = compile_model(&compile, model);
 	} else {
 		ret = error_set(-ENOMEM, "out of memory");
@@ -381,4 +533,10 @@ int accel_model_compile(struct accel_graph *graph, struct accel_context *context
 	}
 	*out = model;
 	return 0;
+}
+
+int accel_model_compile(struct accel_graph *graph, struct accel_context *context,
+			struct accel_model **out)
+{
+	return accel_model_compile_flags(graph, context, 0, out);
 }

@@ -19,6 +19,12 @@ void accel_model_destroy(struct accel_model *model)
 	accel_program_destroy(model->program);
 	accel_buffer_destroy(model->workspace);
 	accel_buffer_destroy(model->constants);
+	for (uint32_t i = 0; i < model->file_count; i++) {
+		accel_buffer_destroy(model->files[i].buffer);
+		graph_file_unref(model->files[i].file);
+	}
+	free(model->files);
+	free(model->arguments);
 	ports_free(model->inputs, model->input_count);
 	ports_free(model->outputs, model->output_count);
 	free(model);
@@ -71,6 +77,14 @@ int accel_model_get_stats(const struct accel_model *model, struct accel_model_st
 	return 0;
 }
 
+int accel_model_get_weights(const struct accel_model *model, struct accel_model_weights *weights)
+{
+	if (!model || !weights)
+		return error_set(-EINVAL, "model and weights must not be NULL");
+	*weights = model->weights;
+	return 0;
+}
+
 static int model_check_pointers(const void *const *pointers, uint32_t count, const char *what)
 {
 	if (count && !pointers)
@@ -84,17 +98,14 @@ static int model_check_pointers(const void *const *pointers, uint32_t count, con
 static int model_enqueue(struct accel_model *model, struct accel_stream *stream,
 			 const void *const *inputs, void *const *outputs)
 {
-	const struct accel_argument arguments[MODEL_SLOTS] = {
-		[MODEL_SLOT_WORKSPACE] = { .buffer = model->workspace },
-		[MODEL_SLOT_CONSTANTS] = { .buffer = model->constants },
-	};
 	int ret = 0;
 
 	for (uint32_t i = 0; i < model->input_count && !ret; i++)
 		ret = accel_stream_upload(stream, model->workspace, model->inputs[i].offset,
 					  inputs[i], model->inputs[i].info.bytes);
 	if (!ret && model->program->op_count)
-		ret = accel_stream_exec(stream, model->program, arguments, MODEL_SLOTS);
+		ret = accel_stream_exec(stream, model->program, model->arguments,
+					MODEL_SLOT_FILES + model->file_count);
 	for (uint32_t i = 0; i < model->output_count && !ret; i++)
 		ret = accel_stream_download(stream, outputs[i], model->workspace,
 					    model->outputs[i].offset, model->outputs[i].info.bytes);

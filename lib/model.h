@@ -10,7 +10,13 @@
 #include "graph.h"
 
 /* Argument slots of a model's program. */
-enum { MODEL_SLOT_WORKSPACE, MODEL_SLOT_CONSTANTS, MODEL_SLOTS };
+enum { MODEL_SLOT_WORKSPACE, MODEL_SLOT_CONSTANTS, MODEL_SLOT_FILES };
+
+/** struct model_file - a file of constants in slot MODEL_SLOT_FILES + its index */
+struct model_file {
+	struct graph_file *file;
+	struct accel_buffer *buffer;	/* its memory, registered; NULL: not used in place */
+};
 
 /** struct model_port - an input or output, at an offset in the workspace */
 struct model_port {
@@ -24,11 +30,15 @@ struct accel_model {
 	struct accel_program *program;
 	struct accel_buffer *workspace;
 	struct accel_buffer *constants;	/* NULL: none */
+	struct model_file *files;
+	uint32_t file_count;
+	struct accel_argument *arguments;	/* per slot */
 	struct model_port *inputs;
 	struct model_port *outputs;
 	uint32_t input_count;
 	uint32_t output_count;
 	struct accel_model_stats stats;
+	struct accel_model_weights weights;
 };
 
 /** model_set_host_operations() - the importer's count of what it computed at load time */

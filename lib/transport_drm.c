@@ -15,7 +15,7 @@
 #include "transport_drm.h"
 
 /* The driver's version from which on it makes user queues. */
-#define DRM_ACI_MINOR_USER_QUEUES	3
+#define DRM_ACI_MINOR_USER_QUEUES	2
 
 int drm_error(const struct drm_transport *drm, int error, const char *what)
 {

@@ -66,9 +66,8 @@ static int decode_shape(const Onnx__TensorProto *proto, const char *what, struct
 	memset(shape, 0, sizeof(*shape));
 	if (proto->segment)
 		return error_set(-ENOTSUP, "'%s': tensors in segments are not supported", what);
-	if (proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL || proto->n_external_data)
-		return error_set(-ENOTSUP,
-				   "'%s': external data is not supported; save the model as one file", what);
+	if (proto->n_external_data && !onnx_external_is(proto))
+		return error_set(-EINVAL, "'%s': has external data and is not said to", what);
 	if (onnx_type_from_proto(proto->data_type, &shape->type))
 		return error_set(-ENOTSUP, "'%s': element type %s is not supported", what,
 				   onnx_type_name(proto->data_type));
@@ -151,6 +150,43 @@ static void narrow(enum accel_type type, const void *from, uint32_t wide, uint64
 	}
 }
 
+/* Used where it lies, but for elements that have to change or are not aligned. */
+static int decode_external(struct onnx_import *import, const Onnx__TensorProto *proto,
+			   const char *what, const struct onnx_shape *shape, uint64_t count,
+			   struct onnx_constant **result)
+{
+	uint32_t wide = accel_type_bytes(shape->type);
+	struct onnx_constant *constant;
+	struct onnx_external *file;
+	uint64_t offset;
+	void *copy;
+	int err;
+
+	if (proto->has_raw_data || has_typed_data(proto))
+		return error_set(-EINVAL, "'%s': has external data and data", what);
+	err = onnx_external_find(import, proto, what, count * wide, &file, &offset);
+	if (err)
+		return err;
+	if (offset % wide == 0 && shape->type != ACCEL_BOOL) {
+		constant = constant_link(import, shape);
+		if (!constant)
+			return -ENOMEM;
+		constant->data = file->map + offset;
+		constant->file = file;
+		constant->offset = offset;
+		constant->count = count;
+	} else {
+		constant = onnx_constant_new(import, shape, &copy);
+		if (!constant)
+			return -ENOMEM;
+		memcpy(copy, file->map + offset, count * wide);
+		if (shape->type == ACCEL_BOOL)
+			narrow(shape->type, file->map + offset, 1, count, copy);
+	}
+	*result = constant;
+	return 0;
+}
+
 int onnx_constant_decode(struct onnx_import *import, const Onnx__TensorProto *proto, const char *what,
 			 struct onnx_constant **result)
 {
@@ -163,6 +199,8 @@ int onnx_constant_decode(struct onnx_import *import, const Onnx__TensorProto *pr
 	int err;
 
 	err = decode_shape(proto, what, &shape, &count);
+	if (!err && onnx_external_is(proto))
+		return decode_external(import, proto, what, &shape, count, result);
 	if (!err)
 		err = find_elements(proto, what, shape.type, count, &data, &wide);
 	if (err)

@@ -174,12 +174,21 @@ static int build_graph(struct onnx_import *import)
 int accel_model_load_onnx(struct accel_context *context, const char *path,
 			  const struct accel_onnx_options *options, struct accel_model **model)
 {
+	return accel_model_load_onnx_flags(context, path, options, 0, model);
+}
+
+int accel_model_load_onnx_flags(struct accel_context *context, const char *path,
+				const struct accel_onnx_options *options, uint32_t flags,
+				struct accel_model **model)
+{
 	struct onnx_import import = { .batch = options && options->batch ? options->batch : 1 };
 	Onnx__ModelProto *proto = NULL;
 	int err;
 
 	if (!context || !path || !model)
 		return error_set(-EINVAL, "context, path or model is NULL");
+	import.path = path;
+	import.folder_length = strrchr(path, '/') ? (int)(strrchr(path, '/') + 1 - path) : 0;
 	err = accel_graph_create(context->device, &import.graph);
 	if (err)
 		return err;
@@ -191,11 +200,12 @@ int accel_model_load_onnx(struct accel_context *context, const char *path,
 	if (err)
 		error_prefix(err, "%s: ", path);
 	else
-		err = accel_model_compile(import.graph, context, model);
+		err = accel_model_compile_flags(import.graph, context, flags, model);
 	if (!err)
 		model_set_host_operations(*model, import.host_operations);
 	onnx_values_free(&import);
 	onnx_constants_free(&import);
+	onnx_external_free(&import);
 	onnx_file_free(proto);
 	accel_graph_destroy(import.graph);
 	return err;

@@ -36,6 +36,17 @@ struct onnx_constant {
 	uint64_t count;			/* elements; may be 0 */
 	const void *data;
 	void *owned;			/* what to free; NULL: @data belongs to the file */
+	const struct onnx_external *file;	/* where @data is, unchanged; NULL: nowhere */
+	uint64_t offset;		/* in @file */
+};
+
+/** struct onnx_external - a file of tensors next to the model */
+struct onnx_external {
+	struct onnx_external *next;	/* in onnx_import.files */
+	const char *location;		/* the model's */
+	int fd;
+	uint8_t *map;
+	uint64_t bytes;
 };
 
 /** struct onnx_value - a name of the graph: exactly one of its forms is known when it is defined */
@@ -77,6 +88,9 @@ struct onnx_import {
 	uint64_t batch;
 	void *values;			/* tsearch() tree of struct onnx_value by name */
 	struct onnx_constant *constants;
+	struct onnx_external *files;
+	const char *path;			/* of the model ... */
+	int folder_length;			/* ... up to its last slash */
 	uint32_t host_operations;
 };
 
@@ -106,6 +120,13 @@ int64_t onnx_constant_int(const struct onnx_constant *constant, uint64_t index);
 double onnx_constant_real(const struct onnx_constant *constant, uint64_t index);
 void onnx_constants_free(struct onnx_import *import);
 int onnx_shape_count(const struct onnx_shape *shape, uint64_t *count);
+
+/* external.c: tensors in files of their own */
+bool onnx_external_is(const Onnx__TensorProto *proto);
+int onnx_external_find(struct onnx_import *import, const Onnx__TensorProto *proto,
+		       const char *what, uint64_t bytes, struct onnx_external **file,
+		       uint64_t *offset);
+void onnx_external_free(struct onnx_import *import);
 
 /* node.c: inputs, outputs and attributes of a node */
 int onnx_node_import(struct onnx_import *import, size_t index);

@@ -107,6 +107,19 @@ int onnx_value_constant(struct onnx_import *import, struct onnx_value *value)
 	return onnx_constant_decode(import, value->initializer, value->name, &value->constant);
 }
 
+static int add_constant(struct accel_graph *graph, const char *name,
+			const struct onnx_constant *constant, uint32_t *tensor)
+{
+	const struct onnx_shape *shape = &constant->shape;
+
+	if (constant->file)
+		return accel_graph_add_constant_file(graph, name, shape->type, shape->rank,
+						     shape->dim, constant->file->fd,
+						     constant->offset, tensor);
+	return accel_graph_add_constant(graph, name, shape->type, shape->rank, shape->dim,
+					constant->data, tensor);
+}
+
 int onnx_value_tensor(struct onnx_import *import, struct onnx_value *value, uint32_t *tensor)
 {
 	const struct onnx_constant *constant;
@@ -121,9 +134,7 @@ int onnx_value_tensor(struct onnx_import *import, struct onnx_value *value, uint
 		constant = value->constant;
 		if (!constant->count)
 			return error_set(-ENOTSUP, "'%s' has no elements", value->name);
-		err = accel_graph_add_constant(import->graph, value->name, constant->shape.type,
-					       constant->shape.rank, constant->shape.dim,
-					       constant->data, &value->tensor);
+		err = add_constant(import->graph, value->name, constant, &value->tensor);
 		if (err)
 			return err;
 	}

@@ -247,6 +247,11 @@ int main(void)
 		test(test_model_errors),
 		test(test_model_random),
 		test(test_model_two_contexts),
+		test(test_weights_direct),
+		test(test_weights_in_place),
+		test(test_weights_errors),
+		test(test_onnx_external),
+		test(test_onnx_external_errors),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -97,5 +97,9 @@ test_function test_graph_unary, test_graph_binary, test_graph_matmul, test_graph
 	test_graph_reshape_random, test_graph_concat, test_graph_int8, test_graph_outputs,
 	test_graph_errors, test_model_facts, test_model_errors, test_model_random,
 	test_model_two_contexts;
+/* lib_device_weights.c */
+test_function test_weights_direct, test_weights_in_place, test_weights_errors;
+/* lib_device_onnx.c */
+test_function test_onnx_external, test_onnx_external_errors;
 
 #endif

@@ -396,6 +396,17 @@ int accel_graph_add_input(struct accel_graph *graph, const char *name, enum acce
 			  const uint64_t *shape, uint32_t *tensor);
 int accel_graph_add_constant(struct accel_graph *graph, const char *name, enum accel_type type, uint32_t rank,
 			     const uint64_t *shape, const void *data, uint32_t *tensor);
+/**
+ * accel_graph_add_constant_file() - a constant whose elements lie in a file, little-endian
+ * @fd: of a regular file, open for reading alone; may be closed after the call
+ * @offset: in the file, at any alignment
+ *
+ * The file is mapped, not copied. It must not shrink or change as long as the
+ * graph, or a model that uses it in place, exists. Thread-safety as the graph's.
+ */
+int accel_graph_add_constant_file(struct accel_graph *graph, const char *name, enum accel_type type,
+				  uint32_t rank, const uint64_t *shape, int fd, uint64_t offset,
+				  uint32_t *tensor);
 int accel_graph_add_output(struct accel_graph *graph, const char *name, uint32_t tensor);
 /** accel_graph_get_tensor() - type and shape (shape has room for ACCEL_RANK_MAX). */
 int accel_graph_get_tensor(const struct accel_graph *graph, uint32_t tensor, enum accel_type *type,
@@ -428,6 +439,18 @@ struct accel_model;
 /** accel_model_compile() - plan memory, build the program, upload constants. @graph may be destroyed after it. */
 int accel_model_compile(struct accel_graph *graph, struct accel_context *context, struct accel_model **model);
 
+#define ACCEL_MODEL_WEIGHTS_IN_PLACE	(1u << 0)	/* constants in files are not moved to the card */
+
+/**
+ * accel_model_compile_flags() - accel_model_compile() with ACCEL_MODEL_*
+ *
+ * The card itself reads constants in files from the page cache: once into its
+ * memory, or at each run with ACCEL_MODEL_WEIGHTS_IN_PLACE, and if they do not
+ * fit into its memory. They are copied by the CPU where that is refused.
+ */
+int accel_model_compile_flags(struct accel_graph *graph, struct accel_context *context,
+			      uint32_t flags, struct accel_model **model);
+
 struct accel_onnx_options {
 	uint64_t batch;		/* value of a symbolic first dimension of the inputs; 0: 1 */
 };
@@ -440,6 +463,15 @@ struct accel_onnx_options {
  */
 int accel_model_load_onnx(struct accel_context *context, const char *path,
 			  const struct accel_onnx_options *options, struct accel_model **model);
+/**
+ * accel_model_load_onnx_flags() - accel_model_load_onnx() with ACCEL_MODEL_*
+ *
+ * Weights in files of their own (external data) are used as
+ * accel_model_compile_flags() says.
+ */
+int accel_model_load_onnx_flags(struct accel_context *context, const char *path,
+				const struct accel_onnx_options *options, uint32_t flags,
+				struct accel_model **model);
 void accel_model_destroy(struct accel_model *model);
 
 struct accel_tensor_info {
@@ -465,6 +497,16 @@ struct accel_model_stats {
 };
 
 int accel_model_get_stats(const struct accel_model *model, struct accel_model_stats *stats);
+
+/** struct accel_model_weights - how the constants came to the card, in bytes */
+struct accel_model_weights {
+	uint64_t copied_bytes;		/* by the CPU */
+	uint64_t direct_bytes;		/* by the card, from the page cache */
+	uint64_t in_place_bytes;	/* not at all: read at each run */
+};
+
+/** accel_model_get_weights() - Thread-safe. */
+int accel_model_get_weights(const struct accel_model *model, struct accel_model_weights *weights);
 
 /**
  * accel_model_run() - one inference, waits for the result

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+/* ONNX files whose weights lie in files next to them. */
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib_device.h"
+#include "onnx.pb-c.h"
+
+#define SIDE	64u
+#define WEIGHTS	(SIDE * SIDE * sizeof(float))
+
+/* struct external - where a model says that its weights are */
+struct external {
+	const char *location, *offset, *length;
+};
+
+static char folder[64];
+
+static void in_folder(const char *name, char *path)
+{
+	snprintf(path, 128, "%s/%s", folder, name);
+}
+
+static void write_file(const char *name, const void *data, size_t bytes)
+{
+	char path[128];
+	FILE *file;
+
+	in_folder(name, path);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(data, 1, bytes, file), bytes);
+	fclose(file);
+}
+
+/* out = in x W, both SIDE x SIDE */
+static void write_model(const struct external *external)
+{
+	Onnx__StringStringEntryProto entries[] = {
+		ONNX__STRING_STRING_ENTRY_PROTO__INIT, ONNX__STRING_STRING_ENTRY_PROTO__INIT,
+		ONNX__STRING_STRING_ENTRY_PROTO__INIT,
+	}, *entry_list[] = { &entries[0], &entries[1], &entries[2] };
+	int64_t dims[] = { SIDE, SIDE };
+	Onnx__TensorProto weights = ONNX__TENSOR_PROTO__INIT, *initializers[] = { &weights };
+	Onnx__TensorShapeProto__Dimension dim = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__INIT,
+		*dim_list[] = { &dim, &dim };
+	Onnx__TensorShapeProto shape = ONNX__TENSOR_SHAPE_PROTO__INIT;
+	Onnx__TypeProto__Tensor tensor = ONNX__TYPE_PROTO__TENSOR__INIT;
+	Onnx__TypeProto type = ONNX__TYPE_PROTO__INIT;
+	Onnx__ValueInfoProto in = ONNX__VALUE_INFO_PROTO__INIT, out = ONNX__VALUE_INFO_PROTO__INIT,
+		*ins[] = { &in }, *outs[] = { &out };
+	char *node_in[] = { "in", "W" }, *node_out[] = { "out" };
+	Onnx__NodeProto node = ONNX__NODE_PROTO__INIT, *nodes[] = { &node };
+	Onnx__GraphProto graph = ONNX__GRAPH_PROTO__INIT;
+	Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets[] = { &opset };
+	Onnx__ModelProto model = ONNX__MODEL_PROTO__INIT;
+	uint8_t packed[1024];
+
+	entries[0].key = "location";
+	entries[0].value = (char *)external->location;
+	entries[1].key = "offset";
+	entries[1].value = (char *)external->offset;
+	entries[2].key = "length";
+	entries[2].value = (char *)external->length;
+	weights.name = "W";
+	weights.n_dims = 2;
+	weights.dims = dims;
+	weights.has_data_type = 1;
+	weights.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+	weights.has_data_location = 1;
+	weights.data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+	weights.n_external_data = 3;
+	weights.external_data = entry_list;
+	dim.value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+	dim.dim_value = SIDE;
+	shape.n_dim = 2;
+	shape.dim = dim_list;
+	tensor.has_elem_type = 1;
+	tensor.elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+	tensor.shape = &shape;
+	type.value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
+	type.tensor_type = &tensor;
+	in.name = "in";
+	out.name = "out";
+	in.type = out.type = &type;
+	node.op_type = "MatMul";
+	node.n_input = 2;
+	node.input = node_in;
+	node.n_output = 1;
+	node.output = node_out;
+	graph.n_node = graph.n_input = graph.n_output = graph.n_initializer = 1;
+	graph.node = nodes;
+	graph.input = ins;
+	graph.output = outs;
+	graph.initializer = initializers;
+	opset.has_version = 1;
+	opset.version = 13;
+	model.n_opset_import = 1;
+	model.opset_import = opsets;
+	model.graph = &graph;
+	assert_true(onnx__model_proto__get_packed_size(&model) <= sizeof(packed));
+	write_file("model.onnx", packed, onnx__model_proto__pack(&model, packed));
+}
+
+static int load(struct fixture *fixture, const struct external *external,
+		struct accel_model **model)
+{
+	char path[128];
+
+	write_model(external);
+	in_folder("model.onnx", path);
+	return accel_model_load_onnx_flags(fixture->context, path, NULL,
+					   ACCEL_MODEL_WEIGHTS_IN_PLACE, model);
+}
+
+static float *make_folder(void)
+{
+	uint8_t *file = calloc(1, 4096 + WEIGHTS);
+	float *weights = malloc(WEIGHTS);
+
+	strcpy(folder, "/tmp/lib_onnx.XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	for (uint32_t i = 0; i < SIDE * SIDE; i++)
+		weights[i] = random_float();
+	memcpy(file + 4096, weights, WEIGHTS);
+	write_file("weights.bin", file, 4096 + WEIGHTS);
+	free(file);
+	return weights;
+}
+
+static void remove_folder(void)
+{
+	const char *const names[] = { "model.onnx", "weights.bin", "link" };
+	char path[128];
+
+	for (int i = 0; i < 3; i++) {
+		in_folder(names[i], path);
+		unlink(path);
+	}
+	rmdir(folder);
+}
+
+/* The weights are used where they lie; the product with the unit matrix shows them. */
+void test_onnx_external(void **state)
+{
+	struct fixture *fixture = *state;
+	struct external external = { "weights.bin", "4096", "16384" };
+	float *in = calloc(1, WEIGHTS), *out = calloc(1, WEIGHTS), *weights;
+	const void *inputs[] = { in };
+	void *outputs[] = { out };
+	struct accel_model_weights how;
+	struct accel_model *model;
+
+	require_compute(fixture);
+	weights = make_folder();
+	must(load(fixture, &external, &model));
+	must(accel_model_get_weights(model, &how));
+	assert_int_equal(how.in_place_bytes + how.copied_bytes, WEIGHTS);
+	if (fixture->info.transport == ACCEL_TRANSPORT_INPROC)
+		assert_int_equal(how.copied_bytes, 0);
+	for (uint32_t i = 0; i < SIDE; i++)
+		in[i * SIDE + i] = 1.0f;
+	must(accel_model_run(model, fixture->stream, inputs, outputs));
+	for (uint32_t i = 0; i < SIDE * SIDE; i++)
+		assert_float_equal(out[i], weights[i], 1e-6f);
+	accel_model_destroy(model);
+	remove_folder();
+	free(in);
+	free(out);
+	free(weights);
+}
+
+void test_onnx_external_errors(void **state)
+{
+	static const struct {
+		struct external external;
+		int error;
+		const char *text;
+	} cases[] = {
+		{ { "../weights.bin", "4096", "16384" }, -EINVAL, "inside the model's folder" },
+		{ { "x/../../weights.bin", "4096", "16384" }, -EINVAL, "inside" },
+		{ { "/etc/passwd", "0", "16384" }, -EINVAL, "inside" },
+		{ { "", "0", "16384" }, -EINVAL, "inside" },
+		{ { "link", "0", "16384" }, -ELOOP, "link" },
+		{ { "missing.bin", "0", "16384" }, -EINVAL, "missing.bin" },
+		{ { ".", "0", "16384" }, -EINVAL, "regular" },
+		{ { "weights.bin", "4097", "16384" }, -EINVAL, "past the end" },
+		{ { "weights.bin", "18446744073709551615", "16384" }, -EINVAL, "past the end" },
+		{ { "weights.bin", "x", "16384" }, -EINVAL, "offset is no number" },
+		{ { "weights.bin", "-1", "16384" }, -EINVAL, "offset is no number" },
+		{ { "weights.bin", "0", "16380" }, -EINVAL, "its dims need 16384" },
+	};
+	struct fixture *fixture = *state;
+	struct accel_model *model;
+	char path[128];
+
+	require_compute(fixture);
+	free(make_folder());
+	in_folder("link", path);
+	assert_int_equal(symlink("weights.bin", path), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_ret(cases[i].error, load(fixture, &cases[i].external, &model));
+		assert_text(cases[i].text);
+		assert_text("'W'");
+	}
+	remove_folder();
+}
