@@ -129,7 +129,7 @@ int diag_renew(struct diag *diag)
 static void run_level_1(struct diag *diag)
 {
 	static void (*const groups[])(struct diag *) = {
-		diag_test_dma, diag_test_order, diag_test_mmu, diag_test_ops, diag_test_bandwidth,
+		diag_test_dma, diag_test_order, diag_test_host, diag_test_mmu, diag_test_ops, diag_test_bandwidth,
 	};
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {

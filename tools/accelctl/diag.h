@@ -4,7 +4,7 @@
  *
  * A test function makes what it needs, reports once and cleans up. Files: dma
  * moves patterns, mmu provokes refused accesses, order checks streams and
- * events, ops compares each tensor operation with a plain computation.
+ * events, host uses memory of this process, ops compares each tensor operation with a plain computation.
  *
  * Single-threaded.
  */
@@ -53,6 +53,7 @@ void diag_test_dma(struct diag *diag);
 void diag_test_bandwidth(struct diag *diag);
 void diag_test_mmu(struct diag *diag);
 void diag_test_order(struct diag *diag);
+void diag_test_host(struct diag *diag);
 void diag_test_ops(struct diag *diag);
 
 #endif

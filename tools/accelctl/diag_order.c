@@ -141,8 +141,10 @@ static enum diag_result test_timestamps(struct diag *diag)
 
 void diag_test_order(struct diag *diag)
 {
-	diag_report(diag, test_in_order(diag), "order in a stream");
-	diag_report(diag, test_events(diag), "events between streams");
+	bool user = accel_context_has_user_queues(diag->context);
+
+	diag_report(diag, test_in_order(diag), "order in a stream (%s queue)", user ? "user" : "kernel");
+	diag_report(diag, test_events(diag), "events between streams (%s)", user ? "memory fences" : "kernel fences");
 	diag_report(diag, test_event_fd(diag), "event by file descriptor");
 	diag_report(diag, test_timestamps(diag), "timestamps");
 }
