@@ -95,8 +95,9 @@ test_function test_supports, test_view_errors, test_program_unary, test_program_
 test_function test_graph_unary, test_graph_binary, test_graph_matmul, test_graph_matmul_bias,
 	test_graph_conv, test_graph_pool, test_graph_softmax, test_graph_convert, test_graph_views,
 	test_graph_reshape_random, test_graph_concat, test_graph_int8, test_graph_outputs,
-	test_graph_errors, test_model_facts, test_model_errors, test_model_random,
-	test_model_two_contexts;
+	test_graph_errors;
+/* lib_device_model.c */
+test_function test_model_facts, test_model_errors, test_model_random, test_model_two_contexts;
 /* lib_device_weights.c */
 test_function test_weights_direct, test_weights_in_place, test_weights_errors;
 /* lib_device_onnx.c */
