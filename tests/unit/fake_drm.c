@@ -14,6 +14,7 @@
 
 #include <aci/aci_admin.h>
 #include <aci/aci_queue.h>
+#include <aci/aci_regs.h>
 #include <aci/aci_tcs.h>
 #include <drm/aci_accel.h>
 
@@ -21,6 +22,7 @@
 
 #define BO_ROOM		(8u << 20)	/* of the file, for each BO */
 #define BINDS_MAX	64
+#define DOORBELL_AT	(63 * (uint64_t)BO_ROOM)	/* page of the file; the kick page follows */
 
 struct fake_drm fake;
 
@@ -65,6 +67,7 @@ static void *at_va(uint64_t va)
 static int do_version(struct drm_version *version)
 {
 	version->version_major = fake.major;
+	version->version_minor = fake.minor;
 	if (version->name && version->name_len >= strlen(fake.name))
 		memcpy(version->name, fake.name, strlen(fake.name));
 	version->name_len = strlen(fake.name);
@@ -93,8 +96,10 @@ static int do_query(struct drm_aci_query *query)
 		.engine_classes = 2,
 		.priorities = 3,
 		.ring_entries_max = 1024,
+		.cap = fake.minor >= 2 ? ACI_CAP_USER_QUEUES | ACI_CAP_WAIT : 0,
 	};
 	struct drm_aci_query_queue queue = {
+		.state = fake.stopped ? ACI_QUEUE_STATE_ERROR : ACI_QUEUE_STATE_RUNNING,
 		.flags = fake.queue_flags, .error = fake.error, .error_count = fake.error_count,
 		.error_index = fake.error_index, .error_info = fake.error_info,
 		.jobs_completed = fake.jobs_completed, .completed = fake.descs_completed,
@@ -134,6 +139,7 @@ static int do_bind(struct drm_aci_vm_bind *bind)
 			binds[i].size = op->size;
 			binds[i].handle = op->handle;
 			fake.mappings++;
+			fake.bind_flags = op->flags;
 			return 0;
 		}
 		if (op->op == DRM_ACI_BIND_UNMAP && binds[i].size == op->size &&
@@ -235,6 +241,62 @@ static int do_submit(struct drm_aci_submit *submit)
 	return 0;
 }
 
+/* --- User queues: run by whoever waits -------------------------------------------- */
+
+static struct { uint32_t handle, entries; uint64_t page_offset, completed; } user;
+
+static struct aci_queue_user_page *user_page(void)
+{
+	return (struct aci_queue_user_page *)((char *)at_handle(user.handle) + user.page_offset);
+}
+
+static int do_queue_create(struct drm_aci_queue_create *queue)
+{
+	queue->queue_id = ++next_id;
+	fake.queue_priority = queue->priority;
+	fake.queue_timeout_ms = queue->timeout_ms;
+	fake.queues++;
+	if (!queue->ring_handle)
+		return 0;
+	if (queue->ring_handle != queue->user_page_handle || queue->ring_offset)
+		return EINVAL;
+	queue->doorbell_offset = DOORBELL_AT;
+	queue->kick_offset = DOORBELL_AT + 4096;
+	user.handle = queue->ring_handle;
+	user.entries = queue->ring_entries;
+	user.page_offset = queue->user_page_offset;
+	user.completed = 0;
+	return 0;
+}
+
+static int do_queue_wait(struct drm_aci_queue_wait *wait)
+{
+	uint64_t tail = le64toh(user_page()->tail);
+
+	fake.waits++;
+	while (!fake.stopped && user.completed < tail) {
+		struct aci_desc desc = ((struct aci_desc *)at_handle(user.handle))[
+			user.completed % user.entries];
+
+		run_desc(&desc);
+		user_page()->completed = htole64(++user.completed);
+	}
+	wait->completed = user.completed;
+	if (user.completed >= wait->count)
+		return 0;
+	return fake.stopped ? EIO : ETIME;
+}
+
+static int do_userptr(struct drm_aci_bo_create_userptr *create)
+{
+	fake.userptr = create->addr;
+	fake.userptr_bytes = create->size;
+	fake.userptr_flags = create->flags;
+	create->handle = ++next_id;
+	fake.bos++;
+	return 0;
+}
+
 static int do_eventfd(struct drm_syncobj_eventfd *notify)
 {
 	return eventfd_write(notify->fd, 1) ? errno : 0;
@@ -242,8 +304,6 @@ static int do_eventfd(struct drm_syncobj_eventfd *notify)
 
 static int serve(unsigned long request, void *argument)
 {
-	struct drm_aci_queue_create *queue = argument;
-
 	switch (request) {
 	case DRM_IOCTL_VERSION:
 		return do_version(argument);
@@ -277,11 +337,13 @@ static int serve(unsigned long request, void *argument)
 		fake.bos--;
 		return 0;
 	case DRM_IOCTL_ACI_QUEUE_CREATE:
-		queue->queue_id = ++next_id;
-		fake.queue_priority = queue->priority;
-		fake.queue_timeout_ms = queue->timeout_ms;
-		fake.queues++;
-		return 0;
+		return do_queue_create(argument);
+	case DRM_IOCTL_ACI_QUEUE_WAIT:
+		return do_queue_wait(argument);
+	case DRM_IOCTL_ACI_QUEUE_EVENTFD:
+		return eventfd_write(((struct drm_aci_queue_eventfd *)argument)->fd, 1) ? errno : 0;
+	case DRM_IOCTL_ACI_BO_CREATE_USERPTR:
+		return do_userptr(argument);
 	case DRM_IOCTL_ACI_QUEUE_DESTROY:
 		fake.queues--;
 		return 0;

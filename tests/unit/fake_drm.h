@@ -18,6 +18,7 @@ struct fake_drm {
 	/* settings */
 	const char *name;		/* of the driver */
 	int major;
+	int minor;			/* 2: with user queues, which the card has then too */
 	bool no_timeline;
 	int open_error;			/* errno of the next open() */
 	unsigned int interrupts;	/* so many EINTR before each call is served */
@@ -26,6 +27,7 @@ struct fake_drm {
 	unsigned long fail_request;	/* this request fails ... */
 	int fail_error;			/* ... with this errno ... */
 	unsigned int fail_after;	/* ... after so many good ones */
+	bool stopped;			/* user queues do not get on */
 	int fail_at;			/* the call with this number fails with EIO; -1: none */
 
 	/* what happened */
@@ -36,6 +38,8 @@ struct fake_drm {
 	uint32_t sync_flags[4];
 	uint64_t sync_points[4];
 	unsigned int sync_count;	/* of the last job */
+	uint64_t userptr, userptr_bytes;	/* of the last one */
+	uint32_t userptr_flags, bind_flags;
 
 	/* how jobs end: the queue's record */
 	uint32_t queue_flags, error, error_count;
