@@ -152,7 +152,7 @@ static void test_create_queue(void **state)
 	REFUSED(priority = 3, ACI_STATUS_INVALID_FIELD);
 	REFUSED(ring_shift = 5, ACI_STATUS_INVALID_FIELD);
 	REFUSED(ring_shift = 16, ACI_STATUS_INVALID_FIELD);
-	REFUSED(flags = 2, ACI_STATUS_INVALID_FIELD);
+	REFUSED(flags = 4, ACI_STATUS_INVALID_FIELD);
 	REFUSED(reserved0 = 1, ACI_STATUS_INVALID_FIELD);
 	REFUSED(record += 128, ACI_STATUS_INVALID_FIELD);
 	REFUSED(user_page += 256, ACI_STATUS_INVALID_FIELD);
@@ -447,6 +447,42 @@ static void test_self_test(void **state)
 	rig_ctl(rig, "fail selftest");
 	assert_int_equal(rig_admin(rig, &cmd), ACI_STATUS_SELF_TEST_FAILED);
 	assert_int_not_equal(rig->result, 0);
+	assert_int_equal(rig_admin(rig, &cmd), 0);
+}
+
+/*
+ * Every engine tests itself between the tiles of a job, which goes on as if nothing was.
+ *
+ * proves: ACI-120 ACI-121
+ */
+static void test_self_test_under_load(void **state)
+{
+	struct rig *rig = *state;
+	struct aci_admin_cmd cmd = { .opcode = ACI_ADMIN_SELF_TEST };
+	struct aci_desc work = desc_fill(0x400000000000, 8 << 20, 0x5a, 1);
+	struct aci_desc nop = desc_nop();
+	struct rig_queue queue;
+
+	rig_create_vm(rig, 1, 0);
+	rig_map(rig, 1, 0x400000000000, 0, 8 << 20, PTE_CARD_RW);
+	rig_queue_create(rig, &queue, 0, 1, NULL);
+	for (int i = 0; i < 40; i++)
+		rig_submit(&queue, &work);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(rig_admin(rig, &cmd), 0);
+	rig_wait_completed(&queue, 40);
+	for (unsigned int i = 0; i < 8 << 20; i++)
+		assert_int_equal(((uint8_t *)rig->aperture.map)[i], 0x5a);
+	assert_int_equal(queue.record->bytes, 40ull * (8 << 20));
+	/* An engine that does not answer is found, and a queue that hangs there is left alone. */
+	rig_ctl(rig, "hang next");
+	rig_submit(&queue, &nop);
+	rig_wait_started(&queue, 41);
+	assert_int_equal(rig_admin(rig, &cmd), ACI_STATUS_SELF_TEST_FAILED);
+	assert_int_equal(rig->result, 0x200);
+	assert_int_equal(queue.record->state, ACI_QUEUE_STATE_RUNNING);
+	assert_int_equal(rig_queue_command(&queue, ACI_ADMIN_RESET_QUEUE, 41), 0);
+	assert_int_equal(rig_admin(rig, &cmd), 0);
 }
 
 /* Return: false if the card gave the suspend up before the test got to it (a slow machine). */
@@ -573,6 +609,7 @@ int main(void)
 		rig_test(test_reset_during_admin),
 		rig_test(test_scrub),
 		rig_test(test_self_test),
+		rig_test(test_self_test_under_load),
 		rig_test(test_abort),
 		rig_test(test_completion_ring_full),
 		rig_test(test_garbage),

@@ -62,14 +62,15 @@ static bool config_is_valid(const struct vcard_config *config)
 	       is_text(config->model, sizeof(config->model));
 }
 
-static int window_create(struct vcard_window *window, const char *name, uint64_t bytes)
+/* @spare: more bytes that are mapped, but not part of the window. */
+static int window_create(struct vcard_window *window, const char *name, uint64_t bytes,
+			 uint64_t spare)
 {
 	window->fd = memfd_create(name, MFD_CLOEXEC);
 	if (window->fd < 0)
 		return -errno;
 	window->bytes = bytes;
-	if (!bytes)
-		return 0;
+	bytes += spare;
 	if (ftruncate(window->fd, (off_t)bytes))
 		return -errno;
 	window->map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, window->fd, 0);
@@ -80,10 +81,10 @@ static int window_create(struct vcard_window *window, const char *name, uint64_t
 	return 0;
 }
 
-static void window_destroy(struct vcard_window *window)
+static void window_destroy(struct vcard_window *window, uint64_t spare)
 {
 	if (window->map)
-		munmap(window->map, window->bytes);
+		munmap(window->map, window->bytes + spare);
 	if (window->fd >= 0)
 		close(window->fd);
 }
@@ -113,6 +114,18 @@ struct vm *vm_find(struct vcard *card, unsigned int id)
 	return id && id <= card->config.vms ? card->vms[id] : NULL;
 }
 
+static uint64_t spare_bytes(const struct vcard_config *config)
+{
+	return (uint64_t)(config->copy_engines + config->compute_engines) * SPARE_BYTES;
+}
+
+uint64_t memory_spare(const struct engine *engine)
+{
+	const struct vcard *card = engine->card;
+
+	return card->memory.bytes + (uint64_t)(engine - card->sched.engines) * SPARE_BYTES;
+}
+
 static int allocate(struct vcard *card)
 {
 	const struct vcard_config *config = &card->config;
@@ -126,10 +139,11 @@ static int allocate(struct vcard *card)
 		card->queues[i].card = card;
 		card->queues[i].id = (uint16_t)i;
 	}
-	err = window_create(&card->memory, "aci-memory", config->mem_bytes);
+	err = window_create(&card->memory, "aci-memory", config->mem_bytes,
+			    spare_bytes(config));
 	if (!err)
 		err = window_create(&card->doorbells, "aci-doorbells",
-				    (uint64_t)config->queues << DB_SHIFT);
+				    (uint64_t)config->queues << DB_SHIFT, 0);
 	return err;
 }
 
@@ -208,8 +222,8 @@ void vcard_destroy(struct vcard *card)
 	admin_stop(card);
 	poll_stop(card);
 	sched_stop(card);
-	window_destroy(&card->doorbells);
-	window_destroy(&card->memory);
+	window_destroy(&card->doorbells, 0);
+	window_destroy(&card->memory, spare_bytes(&card->config));
 	free(card->queues);
 	free(card->vms);
 	sched_destroy(card);

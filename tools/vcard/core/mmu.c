@@ -271,6 +271,13 @@ unsigned int vm_translate_run(struct vm *vm, uint64_t va, uint64_t bytes, unsign
 	return count;
 }
 
+void vm_pin_page(struct vm *vm, uint64_t va, uint64_t pte)
+{
+	pthread_mutex_lock(&vm->lock);
+	tlb_insert(vm, va, false, pte);
+	pthread_mutex_unlock(&vm->lock);
+}
+
 void vm_invalidate(struct vm *vm, uint64_t va, uint64_t bytes)
 {
 	uint64_t last = va + bytes - 1;

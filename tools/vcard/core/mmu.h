@@ -76,6 +76,9 @@ bool vm_translate(struct vm *vm, uint64_t va, unsigned int mode, struct translat
 unsigned int vm_translate_run(struct vm *vm, uint64_t va, uint64_t bytes, unsigned int mode,
 			      struct translation *results, unsigned int max);
 
+/** vm_pin_page() - a translation that is in the TLB and in no table; for tests of the card itself */
+void vm_pin_page(struct vm *vm, uint64_t va, uint64_t pte);
+
 /** vm_invalidate() - drop [va, va + bytes) and wait for the accesses that may use it */
 void vm_invalidate(struct vm *vm, uint64_t va, uint64_t bytes);
 

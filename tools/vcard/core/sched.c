@@ -7,6 +7,7 @@
 #include <aci/aci_admin.h>
 #include <aci/aci_status.h>
 
+#include "../engines/ops.h"
 #include "vcard.h"
 
 #define CLOCK_IDLE_NS	(200 * NS_PER_MS)	/* the health model */
@@ -158,7 +159,8 @@ void sched_wake_waiting(struct vcard *card, const struct vm *vm)
 
 	for (queue = TAILQ_FIRST(&card->sched.waiting); queue; queue = next) {
 		next = TAILQ_NEXT(queue, link);
-		if (!vm || queue->vm == vm)
+		/* Looked at here, so that what still waits costs no engine and preempts nobody. */
+		if ((!vm || queue->vm == vm) && wait_is_over(queue))
 			sched_wake(queue);
 	}
 	/* One that is about to block has read the old value. */
@@ -318,6 +320,16 @@ void sched_release(struct engine *engine, enum slice_end end)
 		waker_wake(&card->admin.waker);
 	if (queue->schedule == QUEUE_READY)
 		ready_announce(queue);
+}
+
+void sched_request_self_test(struct vcard *card)
+{
+	struct sched *sched = &card->sched;
+
+	for (unsigned int i = 0; i < sched->engine_count; i++) {
+		atomic_store(&sched->engines[i].health, ENGINE_TEST_WANTED);
+		pthread_cond_broadcast(&sched->engines[i].work);
+	}
 }
 
 /* --- Clock --- */

@@ -38,6 +38,14 @@ struct engine_job {
 	struct queue *queue;
 };
 
+/* What an engine says of itself when it is asked, see SELF_TEST. */
+enum engine_health {
+	ENGINE_UNTESTED,
+	ENGINE_TEST_WANTED,
+	ENGINE_GOOD,
+	ENGINE_BAD,
+};
+
 struct engine {
 	struct vcard *card;
 	unsigned int class;
@@ -50,6 +58,7 @@ struct engine {
 	uint64_t wall_ns;		/* at the last tick */
 	uint64_t deaf_ns;		/* used since it was asked to let go and did not look */
 	bool protected;			/* runs a minimum share: priorities do not preempt */
+	_Atomic int health;		/* enum engine_health */
 	_Atomic bool preempt;
 	uint64_t asked_ns;		/* when it was set, and what the thread had used then */
 	uint64_t asked_cpu_ns;
@@ -99,6 +108,9 @@ void sched_interrupt(struct queue *queue);
 
 /** sched_pick() - the next queue for @engine, now BUSY, or NULL (card->lock) */
 struct queue *sched_pick(struct engine *engine);
+
+/** sched_request_self_test() - let every engine test itself, between two slices (card->lock) */
+void sched_request_self_test(struct vcard *card);
 
 enum slice_end {
 	SLICE_EMPTY,	/* no descriptor left */

@@ -34,6 +34,9 @@
 #define EVENT_SHIFT_MAX		10
 #define SCRUB_BYTES_MAX		(256ull << 20)
 
+/* Card memory behind what the host sees, for each engine's self test. */
+#define SPARE_BYTES		(16u << 10)
+
 /* Does anybody answer? */
 enum card_presence {
 	CARD_PRESENT,
@@ -46,7 +49,7 @@ struct vcard {
 	const struct vcard_ops *ops;
 	void *opaque;
 
-	struct vcard_window memory;	/* all of it */
+	struct vcard_window memory;	/* what the host sees; the engines' spare memory follows */
 	struct vcard_window doorbells;
 	struct dma_map dma;
 
@@ -89,6 +92,8 @@ void queue_delete(struct queue *queue);
 /** vm_find() - NULL if there is none (card->lock) */
 struct vm *vm_find(struct vcard *card, unsigned int id);
 
+/** memory_spare() - where the spare memory of an engine begins, as a card address */
+uint64_t memory_spare(const struct engine *engine);
 /** memory_zero() - card memory. false: failed */
 bool memory_zero(struct vcard *card, uint64_t offset, uint64_t bytes);
 

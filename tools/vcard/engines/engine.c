@@ -31,7 +31,8 @@ enum engine_yield engine_should_yield(struct engine_job *job)
 	atomic_fetch_add(&queue->progress, 1);
 	if (atomic_load(&queue->stop))
 		return ENGINE_STOP;
-	if (atomic_load(&queue->suspend) || atomic_load(&engine->preempt))
+	if (atomic_load(&queue->suspend) || atomic_load(&engine->preempt) ||
+	    atomic_load(&engine->health) == ENGINE_TEST_WANTED)
 		return ENGINE_PREEMPT;
 	if (atomic_load(&job->card->sched.ready_count[engine->class]) &&
 	    time_now_ns() >= atomic_load(&engine->slice_end_ns))
@@ -242,6 +243,18 @@ static enum slice_end run_slice(struct engine_job *job)
 	return end;
 }
 
+/* In the engine's thread, between two slices (card->lock, which is dropped meanwhile). */
+static void test_itself(struct engine *engine)
+{
+	bool good;
+
+	pthread_mutex_unlock(&engine->card->lock);
+	good = engine_self_test(engine);
+	pthread_mutex_lock(&engine->card->lock);
+	atomic_store(&engine->health, good ? ENGINE_GOOD : ENGINE_BAD);
+	waker_wake(&engine->card->admin.waker);
+}
+
 void *engine_run(void *arg)
 {
 	struct engine *engine = arg;
@@ -252,6 +265,10 @@ void *engine_run(void *arg)
 		struct engine_job job = { .card = card, .engine = engine };
 		enum slice_end end;
 
+		if (atomic_load(&engine->health) == ENGINE_TEST_WANTED) {
+			test_itself(engine);
+			continue;
+		}
 		job.queue = card->running ? sched_pick(engine) : NULL;
 		if (!job.queue) {
 			pthread_cond_wait(&engine->work, &card->lock);
