@@ -161,6 +161,7 @@ static void test_counts(void **state)
 	assert_int_equal(f.queue.record->error, 0);
 }
 
+/* proves: ACI-308 ACI-396 */
 static void test_memory_errors(void **state)
 {
 	struct aci_log_health log;
@@ -200,6 +201,7 @@ static void test_memory_errors(void **state)
 	assert_int_equal(log.ecc_uncorrected, 2);
 }
 
+/* proves: ACI-308 ACI-396 */
 static void test_temperature(void **state)
 {
 	struct rig *rig = *state;
@@ -242,7 +244,11 @@ static void test_slow(void **state)
 	rig_wait_completed(&f.queue, 20);
 }
 
-/* An engine that only a reset of the card gets back. */
+/*
+ * An engine that only a reset of the card gets back.
+ *
+ * proves: ACI-106
+ */
 static void test_engine_hang(void **state)
 {
 	struct fixture f;
@@ -476,6 +482,7 @@ static void test_stray_dma(void **state)
 
 /* --- Resets and removal --- */
 
+/* proves: ACI-361 */
 static void test_reset_levels(void **state)
 {
 	struct aci_admin_cmd cmd = { .opcode = ACI_ADMIN_ABORT, .cid = 3 };
@@ -511,6 +518,13 @@ static void test_reset_levels(void **state)
 	rig_sleep_ms(50);
 	assert_int_equal(ACI_RESET_STATE(rig_read32(f.rig, ACI_REG_RESET_STATUS)),
 			 ACI_RESET_STATE_BUSY);
+	/* Nothing that is written now has an effect. */
+	rig_write32(f.rig, ACI_REG_CTRL, 0);
+	rig_write32(f.rig, ACI_REG_RESET, ACI_RESET_KEY << 16 | ACI_RESET_ENGINE);
+	assert_int_equal(rig_read32(f.rig, ACI_REG_RESET_STATUS),
+			 generation << 16 | ACI_RESET_CARD << 8 | ACI_RESET_STATE_BUSY);
+	assert_int_equal(rig_read32(f.rig, ACI_REG_CTRL), ACI_CTRL_ENABLE);
+	assert_int_equal(rig_read32(f.rig, ACI_REG_MAGIC), ACI_MAGIC);
 
 	rig_ctl(f.rig, "reset fail level=flr");
 	assert_false(vcard_reset(f.rig->card, ACI_RESET_FLR));

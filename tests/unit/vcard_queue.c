@@ -436,6 +436,18 @@ static void arm(struct fixture *f, uint64_t at)
 	__atomic_store_n(&f->queue.record->notify_at, at, __ATOMIC_SEQ_CST);
 }
 
+static bool is_notified(void *arg)
+{
+	struct fixture *f = arg;
+
+	return rig_notify_take(f->queue.rig, &f->queue);
+}
+
+static void wait_notified(struct fixture *f)
+{
+	rig_wait(is_notified, f, "notification");
+}
+
 static void test_notify(void **state)
 {
 	struct rig *rig = *state;
@@ -474,8 +486,7 @@ static void test_notify(void **state)
 	f.queue.tail = f.queue.user->tail = 999;
 	assert_int_equal(rig_queue_command(&f.queue, ACI_ADMIN_RESET_QUEUE, 999), 0);
 	run(&f, desc_nop());
-	while (!rig_notify_take(rig, &f.queue))
-		rig_sleep_ms(1);
+	wait_notified(&f);
 }
 
 /* More entries than the ring has slots: the phase turns. */
@@ -540,15 +551,13 @@ static void test_notify_untaken(void **state)
 	assert_true(rig_notify_take(rig, &f.queue));
 	arm(&f, 11);
 	run(&f, desc_nop());
-	while (!rig_notify_take(rig, &f.queue))
-		rig_sleep_ms(1);
+	wait_notified(&f);
 	/* A new queue with the same id counts from 0. */
 	assert_int_equal(rig_queue_command(&f.queue, ACI_ADMIN_DELETE_QUEUE, 0), 0);
 	rig_queue_create(rig, &f.queue, 0, 1, NULL);
 	arm(&f, 1);
 	run(&f, desc_nop());
-	while (!rig_notify_take(rig, &f.queue))
-		rig_sleep_ms(1);
+	wait_notified(&f);
 }
 
 /*
@@ -592,8 +601,7 @@ static void test_irq_drop(void **state)
 	rig_ctl(rig, "irq drop=1");
 	arm(&f, 1);
 	run(&f, desc_nop());
-	while (!rig_notify_take(rig, &f.queue))
-		rig_sleep_ms(1);
+	wait_notified(&f);
 	rig_sleep_ms(5);
 	assert_int_equal(atomic_load(&rig->irqs[0]), before);
 }
@@ -651,7 +659,8 @@ static void test_garbage(void **state)
 	}
 }
 
-int main(void)
+/* With a name: that test alone. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		rig_test(test_nop),
@@ -678,5 +687,7 @@ int main(void)
 		rig_test(test_garbage),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

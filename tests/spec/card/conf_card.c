@@ -445,6 +445,34 @@ static void other_logs(void **state)
 		assert_true(!log->engines[i].busy_ns && !log->engines[i].descriptors);
 }
 
+/* proves: ACI-392 ACI-393 */
+static void counters_rise(void **state)
+{
+	struct rig *rig = *state;
+	struct aci_admin_cmd cmd = { .opcode = ACI_ADMIN_GET_LOG };
+	const struct aci_log_engines *log = rig_at(rig, rig->data);
+	const struct aci_desc nop = { .opcode = ACI_OP_NOP };
+	uint64_t hz = rig_read64(rig, ACI_REG_TIMESTAMP_HZ), now, before = 0;
+
+	cmd.data = htole64(rig->data);
+	cmd.data_bytes = htole32(4096);
+	cmd.get_log.log_id = htole32(ACI_LOG_ENGINES);
+	for (int round = 0; round < 3; round++) {
+		rig_start(rig);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(SUCCESS, rig_run(rig, &rig->queue, nop));
+		now = rig_read64(rig, ACI_REG_TIMESTAMP);
+		if (rig_admin(rig, cmd, NULL) != SUCCESS)
+			skip();
+		assert_true(le64toh(log->header.timestamp) + hz >= now);
+		assert_true(le64toh(log->header.timestamp) <=
+			    rig_read64(rig, ACI_REG_TIMESTAMP));
+		assert_true(le64toh(log->engines[0].descriptors) >= before + 3);
+		before = le64toh(log->engines[0].descriptors);
+		rig_reset(rig);
+	}
+}
+
 /* proves: ACI-109 ACI-110 ACI-111 */
 static void features(void **state)
 {
@@ -617,6 +645,7 @@ int main(void)
 		CARD_TEST(vm_ids),
 		CARD_TEST(health_log),
 		CARD_TEST(other_logs),
+		CARD_TEST(counters_rise),
 		CARD_TEST(features),
 		CARD_TEST(abort_of_nothing_and_scrub_of_nowhere),
 		CARD_TEST(firmware_and_self_test),

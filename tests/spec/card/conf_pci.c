@@ -247,6 +247,31 @@ static void no_request_without_bus_master(void **state)
 	assert_int_equal(SUCCESS, rig_run(rig, &rig->queue, desc_nop()));
 }
 
+/* Bytes that are the function's own: identity, capabilities, their lists. proves: ACI-355 */
+static void same_after_resets(void **state)
+{
+	struct rig *rig = *state;
+	uint32_t before[PCI_CFG_SPACE_EXP_SIZE / 4], registers[ACI_REG_RESET_CAP / 4 + 1];
+
+	for (uint32_t at = 0; at < PCI_CFG_SPACE_EXP_SIZE; at += 4)
+		before[at / 4] = config(rig, at);
+	for (uint32_t at = 0; at <= ACI_REG_RESET_CAP; at += 4)
+		registers[at / 4] = rig_read(rig, at);
+	rig_start(rig);
+	rig_reset(rig);
+	for (uint32_t at = 0; at < PCI_CFG_SPACE_EXP_SIZE; at += 4)
+		assert_int_equal(before[at / 4], config(rig, at));
+	for (uint32_t at = 0; at <= ACI_REG_RESET_CAP; at += 4)
+		assert_int_equal(registers[at / 4], rig_read(rig, at));
+	rig_start(rig);
+	rig_card_ops.function_reset(rig->card);
+	/* The command register, BARs and what else a host sets are new. */
+	for (uint32_t at = PCI_CFG_SPACE_SIZE; at < PCI_CFG_SPACE_EXP_SIZE; at += 4)
+		assert_int_equal(before[at / 4], config(rig, at));
+	for (uint32_t at = 0; at <= ACI_REG_RESET_CAP; at += 4)
+		assert_int_equal(registers[at / 4], rig_read(rig, at));
+}
+
 /* proves: ACI-136 ACI-137 */
 static void sleep_and_wake(void **state)
 {
@@ -291,6 +316,7 @@ int main(void)
 		CARD_TEST(memory_through_the_bar),
 		CARD_TEST(doorbells_elsewhere),
 		CARD_TEST(no_request_without_bus_master),
+		CARD_TEST(same_after_resets),
 		CARD_TEST(sleep_and_wake),
 	};
 
