@@ -7,24 +7,27 @@
  *	aci_user_queue.command_lock
  *	mmap_lock
  *	aci_device.doorbell_lock
- *	aci_vm.lock		VA tree and page tables of a VM
+ *	aci_vm.lock		tree of mappings of a VM
  *	aci_imports.lock
  *	dma_resv		of a GEM object, by the helpers
  *	aci_vram.scrub_lock	one scrub at a time
+ *	aci_pt_tree.lock	page tables of a VM
  *	aci_device.reset_sem	read: whoever changes what lives on the card;
  *				write: card reset, wedging and removal
  *	aci_device.object_lock	lists of VMs and queues
  *	aci_device.bo_lock	list of BOs and their DMA mappings
  *	aci_inval.lock
  *	aci_fence_ctx.lock	dma_fence lock of one queue's fences
- *	aci_queue.lock		leaf, as are aci_admin.lock and aci_notify.lock
+ *	aci_queue.lock		leaf, as are aci_bind_fifo.lock, aci_admin.lock and
+ *				aci_notify.lock
  *
  * A dma_fence is signalled under its aci_fence_ctx.lock, and under none of the
  * leaf locks. Fence callbacks of others run there; ours take a queue's leaf.
  *
  * aci_vram.lock is inside aci_vram.scrub_lock and never together with reset_sem.
  *
- * A card reset takes reset_sem, and what is below it, while fences wait for it.
+ * Card resets and the execution of binds take aci_pt_tree.lock, reset_sem, and
+ * what is below it, while fences wait for them: no memory is allocated there.
  *
  * Nothing waits for user space, copies from it or waits for a fence while it
  * holds one of these locks or is inside drm_dev_enter().
@@ -104,8 +107,10 @@ struct aci_device {
 	/** @telemetry: last sample of the logs */
 	struct aci_telemetry telemetry;
 
-	/** @wq: recovery of queues, late pushes, telemetry */
+	/** @wq: recovery of queues, late pushes, binds, telemetry */
 	struct workqueue_struct *wq;
+	/** @reap_wq: frees what binds unmapped; no fence waits for it */
+	struct workqueue_struct *reap_wq;
 	/** @reset_wq: card resets only, so that whatever runs on @wq may wait for one */
 	struct workqueue_struct *reset_wq;
 	/** @reset_work: reset the card */

@@ -182,23 +182,24 @@ static void aci_device_free_wq(void *arg)
 	destroy_workqueue(arg);
 }
 
-static int aci_device_init_wq(struct aci_device *adev)
+static struct workqueue_struct *aci_device_alloc_wq(struct aci_device *adev, const char *name,
+						    unsigned int flags, int max_active)
 {
 	struct device *dev = &adev->pdev->dev;
-	int ret;
+	struct workqueue_struct *wq;
 
-	adev->reset_wq = alloc_workqueue("aci-reset-%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 1,
-					 pci_name(adev->pdev));
-	if (!adev->reset_wq)
-		return -ENOMEM;
-	ret = devm_add_action_or_reset(dev, aci_device_free_wq, adev->reset_wq);
-	if (ret)
-		return ret;
-	adev->wq = alloc_workqueue("aci-%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
-				   pci_name(adev->pdev));
-	if (!adev->wq)
-		return -ENOMEM;
-	return devm_add_action_or_reset(dev, aci_device_free_wq, adev->wq);
+	wq = alloc_workqueue("aci-%s%s", WQ_UNBOUND | flags, max_active, name, pci_name(adev->pdev));
+	if (wq && devm_add_action_or_reset(dev, aci_device_free_wq, wq))
+		return NULL;
+	return wq;
+}
+
+static int aci_device_init_wq(struct aci_device *adev)
+{
+	adev->reset_wq = aci_device_alloc_wq(adev, "reset-", WQ_MEM_RECLAIM, 1);
+	adev->wq = aci_device_alloc_wq(adev, "", WQ_MEM_RECLAIM, 0);
+	adev->reap_wq = aci_device_alloc_wq(adev, "reap-", 0, 0);
+	return adev->reset_wq && adev->wq && adev->reap_wq ? 0 : -ENOMEM;
 }
 
 /*

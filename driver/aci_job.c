@@ -132,7 +132,8 @@ struct aci_job *aci_job_alloc(struct aci_queue *queue, u32 desc_count)
 	job->ctx = queue->fence_ctx;
 	job->queue = queue;
 	job->desc_count = desc_count;
-	aci_sync_init(&job->deps, &job->outs, 1);
+	aci_sync_init_deps(&job->deps, 1);
+	aci_sync_init_outs(&job->outs);
 	job->signal = NULL;
 	job->keep = false;
 	return job;

@@ -4,13 +4,11 @@
  */
 
 #include <linux/dma-mapping.h>
-#include <linux/sizes.h>
 
 #include "aci_device.h"
 #include "aci_gem.h"
 #include "aci_pt.h"
 
-#define ACI_PT_LEAF_2M_BYTES	SZ_2M
 #define ACI_PT_ROOT_LEVEL	(ACI_PT_LEVELS - 1)
 
 /**
@@ -25,6 +23,8 @@ struct aci_pt {
 	unsigned int level;
 	/** @valid: number of valid entries */
 	unsigned int valid;
+	/** @pins: planned changes that need the table */
+	unsigned int pins;
 	/** @children: tables that entries point to; NULL at level 0 */
 	struct aci_pt **children;
 	/** @node: in a list of tables to be freed */
@@ -100,6 +100,7 @@ static void aci_pt_free_tree(struct aci_device *adev, struct aci_pt *pt)
 int aci_pt_init(struct aci_pt_tree *tree, struct aci_device *adev)
 {
 	tree->adev = adev;
+	mutex_init(&tree->lock);
 	INIT_LIST_HEAD(&tree->garbage);
 	tree->root = aci_pt_alloc(adev, ACI_PT_ROOT_LEVEL);
 	return tree->root ? 0 : -ENOMEM;
@@ -116,6 +117,7 @@ void aci_pt_fini(struct aci_pt_tree *tree)
 	aci_pt_free_list(tree->adev, &tree->garbage);
 	aci_pt_free_tree(tree->adev, tree->root);
 	tree->root = NULL;
+	mutex_destroy(&tree->lock);
 }
 
 /**
@@ -190,25 +192,52 @@ static void aci_pt_fill_from_leaf(struct aci_pt *pt, u64 leaf)
 	pt->valid = ACI_PT_ENTRIES;
 }
 
-/* The table of @level for @va, made if need be; a 2 MiB leaf in the way is split. */
-static struct aci_pt *aci_pt_make(struct aci_pt_tree *tree, u64 va, unsigned int level)
+/* Put a new table below @parent; a 2 MiB leaf in its place is split. */
+static void aci_pt_insert(struct aci_pt *parent, u64 va, struct aci_pt *child)
+{
+	unsigned int index = ACI_PT_INDEX(va, parent->level);
+	u64 entry = aci_pt_get(parent, index);
+
+	if (entry & ACI_PTE_VALID)
+		aci_pt_fill_from_leaf(child, entry);
+	aci_pt_link(parent, index, child);
+}
+
+/* Pin the table of @level for @va, which is made if need be. */
+static int aci_pt_pin(struct aci_pt_tree *tree, u64 va, unsigned int level)
+{
+	struct aci_pt *pt, *spare = NULL;
+	unsigned int missing;
+
+	for (;;) {
+		mutex_lock(&tree->lock);
+		pt = aci_pt_find(tree, va, level);
+		if (spare && pt->level == spare->level + 1) {
+			aci_pt_insert(pt, va, spare);
+			pt = spare;
+			spare = NULL;
+		}
+		if (pt->level == level)
+			pt->pins++;
+		missing = pt->level;
+		mutex_unlock(&tree->lock);
+		/* Somebody's unmapping may have changed what is missing. */
+		if (spare)
+			aci_pt_free(tree->adev, spare);
+		if (missing == level)
+			return 0;
+		spare = aci_pt_alloc(tree->adev, missing - 1);
+		if (!spare)
+			return -ENOMEM;
+	}
+}
+
+static void aci_pt_unpin(struct aci_pt_tree *tree, u64 va, unsigned int level)
 {
 	struct aci_pt *pt = aci_pt_find(tree, va, level);
 
-	while (pt->level > level) {
-		unsigned int index = ACI_PT_INDEX(va, pt->level);
-		u64 entry = aci_pt_get(pt, index);
-		struct aci_pt *child;
-
-		child = aci_pt_alloc(tree->adev, pt->level - 1);
-		if (!child)
-			return NULL;
-		if (entry & ACI_PTE_VALID)
-			aci_pt_fill_from_leaf(child, entry);
-		aci_pt_link(pt, index, child);
-		pt = child;
-	}
-	return pt;
+	if (!WARN_ON_ONCE(pt->level != level || !pt->pins))
+		pt->pins--;
 }
 
 static u64 aci_pt_chunk_end(u64 pos, u64 end)
@@ -216,62 +245,134 @@ static u64 aci_pt_chunk_end(u64 pos, u64 end)
 	return min(ALIGN_DOWN(pos, ACI_PT_LEAF_2M_BYTES) + ACI_PT_LEAF_2M_BYTES, end);
 }
 
-static bool aci_pt_is_leaf(const struct aci_pt_tree *tree, const struct aci_bo_iter *iter, u64 pos,
-			   u64 chunk_end)
+/* Depends only on the change and the BO: the same when planned and when executed. */
+static unsigned int aci_pt_map_level(const struct aci_pt_tree *tree,
+				     const struct aci_bo_iter *iter, u64 pos, u64 chunk_end)
 {
-	return (tree->adev->caps.cap & ACI_CAP_LEAF_2M) &&
-	       chunk_end - pos == ACI_PT_LEAF_2M_BYTES && iter->left >= ACI_PT_LEAF_2M_BYTES &&
-	       IS_ALIGNED(iter->addr, ACI_PT_LEAF_2M_BYTES);
+	if ((tree->adev->caps.cap & ACI_CAP_LEAF_2M) &&
+	    chunk_end - pos == ACI_PT_LEAF_2M_BYTES && iter->left >= ACI_PT_LEAF_2M_BYTES &&
+	    IS_ALIGNED(iter->addr, ACI_PT_LEAF_2M_BYTES))
+		return ACI_LEAF_2M_LEVEL;
+	return 0;
 }
 
-/**
- * aci_pt_prepare_map() - make the tables that a mapping needs
- * @tree: tree
- * @map: the mapping
- *
- * Return: 0 or -ENOMEM; what was made stays in both cases.
- */
-int aci_pt_prepare_map(struct aci_pt_tree *tree, const struct aci_pt_map *map)
+/* Drop the pins of a mapping on its tables below @end. */
+static void aci_pt_forget_map(struct aci_pt_tree *tree, const struct aci_pt_change *change,
+			      u64 end)
 {
-	u64 end = map->va + map->bytes;
 	struct aci_bo_iter iter;
 	u64 pos, next;
 
-	aci_bo_iter_init(&iter, map->bo, map->offset);
-	for (pos = map->va; pos < end; pos = next) {
+	aci_bo_iter_init(&iter, change->bo, change->offset);
+	for (pos = change->va; pos < end; pos = next) {
 		next = aci_pt_chunk_end(pos, end);
-		if (!aci_pt_make(tree, pos, aci_pt_is_leaf(tree, &iter, pos, next) ?
-				 ACI_LEAF_2M_LEVEL : 0))
-			return -ENOMEM;
+		aci_pt_unpin(tree, pos, aci_pt_map_level(tree, &iter, pos, next));
+		aci_bo_iter_advance(&iter, next - pos);
+	}
+}
+
+static int aci_pt_plan_map(struct aci_pt_tree *tree, const struct aci_pt_change *change)
+{
+	u64 end = change->va + change->bytes;
+	struct aci_bo_iter iter;
+	u64 pos, next;
+	int ret;
+
+	aci_bo_iter_init(&iter, change->bo, change->offset);
+	for (pos = change->va; pos < end; pos = next) {
+		next = aci_pt_chunk_end(pos, end);
+		ret = aci_pt_pin(tree, pos, aci_pt_map_level(tree, &iter, pos, next));
+		if (ret) {
+			mutex_lock(&tree->lock);
+			aci_pt_forget_map(tree, change, pos);
+			mutex_unlock(&tree->lock);
+			return ret;
+		}
 		aci_bo_iter_advance(&iter, next - pos);
 		cond_resched();
 	}
 	return 0;
 }
 
-static u64 aci_pt_flags(const struct aci_pt_tree *tree, const struct aci_pt_map *map)
+static int aci_pt_plan_unmap(struct aci_pt_tree *tree, const struct aci_pt_change *change)
+{
+	int ret = change->cuts_first ? aci_pt_pin(tree, change->va, 0) : 0;
+
+	if (ret || !change->cuts_last)
+		return ret;
+	ret = aci_pt_pin(tree, change->va + change->bytes, 0);
+	if (ret && change->cuts_first) {
+		mutex_lock(&tree->lock);
+		aci_pt_unpin(tree, change->va, 0);
+		mutex_unlock(&tree->lock);
+	}
+	return ret;
+}
+
+/**
+ * aci_pt_plan() - first step of a change
+ * @tree: tree
+ * @change: what to do
+ *
+ * Return: 0 or -ENOMEM; then nothing is pinned, but tables that were made stay.
+ */
+int aci_pt_plan(struct aci_pt_tree *tree, const struct aci_pt_change *change)
+{
+	return change->bo ? aci_pt_plan_map(tree, change) : aci_pt_plan_unmap(tree, change);
+}
+
+/**
+ * aci_pt_forget() - a planned change is not executed
+ * @tree: tree
+ * @change: the latest that was planned
+ */
+void aci_pt_forget(struct aci_pt_tree *tree, const struct aci_pt_change *change)
+{
+	mutex_lock(&tree->lock);
+	if (change->bo)
+		aci_pt_forget_map(tree, change, change->va + change->bytes);
+	if (change->cuts_first)
+		aci_pt_unpin(tree, change->va, 0);
+	if (change->cuts_last)
+		aci_pt_unpin(tree, change->va + change->bytes, 0);
+	mutex_unlock(&tree->lock);
+}
+
+static u64 aci_pt_flags(const struct aci_pt_tree *tree, const struct aci_pt_change *change)
 {
 	u64 flags = ACI_PTE_VALID | ACI_PTE_READ | ACI_PTE_LEAF;
 
-	if (!map->readonly)
+	if (!change->readonly)
 		flags |= ACI_PTE_WRITE;
-	if (aci_bo_is_card(map->bo))
+	if (aci_bo_is_card(change->bo))
 		flags |= ACI_PTE_CARD;
 	else if (tree->adev->caps.cap & ACI_CAP_SNOOP)
 		flags |= ACI_PTE_SNOOP;
 	return flags;
 }
 
+/* Store a 2 MiB leaf, or the same in a table that a later change needs. */
 static void aci_pt_map_leaf(struct aci_pt_tree *tree, u64 va, u64 entry,
 			    struct aci_inval_batch *batch)
 {
 	struct aci_pt *pt = aci_pt_find(tree, va, ACI_LEAF_2M_LEVEL);
 	unsigned int index = ACI_PT_INDEX(va, ACI_LEAF_2M_LEVEL);
+	struct aci_pt *child = pt->children[index];
+	unsigned int i;
 
-	if (aci_pt_set(pt, index, entry))
-		aci_inval_batch_add(batch, va, ACI_PT_LEAF_2M_BYTES);
-	if (pt->children[index])
-		aci_pt_detach(tree, pt, index);
+	if (!child || !child->pins) {
+		if (aci_pt_set(pt, index, entry))
+			aci_inval_batch_add(batch, va, ACI_PT_LEAF_2M_BYTES);
+		if (child)
+			aci_pt_detach(tree, pt, index);
+		return;
+	}
+	for (i = 0; i < ACI_PT_ENTRIES; i++) {
+		u64 bytes = (u64)i << ACI_PAGE_SHIFT;
+
+		if (aci_pt_set(child, i, entry + bytes))
+			aci_inval_batch_add(batch, va + bytes, ACI_PAGE_SIZE);
+	}
 }
 
 /* Map [va, end), which lies in one table; moves the iterator. */
@@ -287,24 +388,22 @@ static void aci_pt_map_pages(struct aci_pt_tree *tree, u64 va, u64 end, u64 flag
 	}
 }
 
-/**
- * aci_pt_map() - store the entries of a prepared mapping
- * @tree: tree
- * @map: the mapping
- * @batch: gets what has to be invalidated
- */
-void aci_pt_map(struct aci_pt_tree *tree, const struct aci_pt_map *map,
-		struct aci_inval_batch *batch)
+static void aci_pt_map(struct aci_pt_tree *tree, const struct aci_pt_change *change,
+		       struct aci_inval_batch *batch)
 {
-	u64 flags = aci_pt_flags(tree, map);
-	u64 end = map->va + map->bytes;
+	u64 flags = aci_pt_flags(tree, change);
+	u64 end = change->va + change->bytes;
 	struct aci_bo_iter iter;
 	u64 pos, next;
 
-	aci_bo_iter_init(&iter, map->bo, map->offset);
-	for (pos = map->va; pos < end; pos = next) {
+	aci_bo_iter_init(&iter, change->bo, change->offset);
+	for (pos = change->va; pos < end; pos = next) {
+		unsigned int level;
+
 		next = aci_pt_chunk_end(pos, end);
-		if (aci_pt_is_leaf(tree, &iter, pos, next)) {
+		level = aci_pt_map_level(tree, &iter, pos, next);
+		aci_pt_unpin(tree, pos, level);
+		if (level == ACI_LEAF_2M_LEVEL) {
 			aci_pt_map_leaf(tree, pos, iter.addr | flags, batch);
 			aci_bo_iter_advance(&iter, next - pos);
 		} else {
@@ -314,40 +413,15 @@ void aci_pt_map(struct aci_pt_tree *tree, const struct aci_pt_map *map,
 	}
 }
 
-static int aci_pt_split_at(struct aci_pt_tree *tree, u64 va)
-{
-	struct aci_pt *pt;
-
-	if (IS_ALIGNED(va, ACI_PT_LEAF_2M_BYTES))
-		return 0;
-	pt = aci_pt_find(tree, va, 0);
-	if (pt->level != ACI_LEAF_2M_LEVEL ||
-	    !(aci_pt_get(pt, ACI_PT_INDEX(va, ACI_LEAF_2M_LEVEL)) & ACI_PTE_VALID))
-		return 0;
-	return aci_pt_make(tree, va, 0) ? 0 : -ENOMEM;
-}
-
-/**
- * aci_pt_prepare_unmap() - split 2 MiB leaves that a range cuts
- * @tree: tree
- * @va: first address
- * @bytes: length
- *
- * Return: 0 or -ENOMEM; what was made stays in both cases.
+/*
+ * Take tables that hold nothing and that nobody plans to use out of the tree,
+ * upwards from the one of level 0 or 1.
  */
-int aci_pt_prepare_unmap(struct aci_pt_tree *tree, u64 va, u64 bytes)
-{
-	int ret = aci_pt_split_at(tree, va);
-
-	return ret ?: aci_pt_split_at(tree, va + bytes);
-}
-
-/* Take tables without valid entries out of the tree, upwards from the one of level 0 or 1. */
 static void aci_pt_prune(struct aci_pt_tree *tree, u64 va, struct aci_inval_batch *batch)
 {
 	struct aci_pt *pt = aci_pt_find(tree, va, 0);
 
-	while (pt->level < ACI_PT_ROOT_LEVEL && !pt->valid) {
+	while (pt->level < ACI_PT_ROOT_LEVEL && !pt->valid && !pt->pins) {
 		struct aci_pt *parent = aci_pt_find(tree, va, pt->level + 1);
 		unsigned int index = ACI_PT_INDEX(va, parent->level);
 
@@ -366,8 +440,7 @@ static void aci_pt_prune(struct aci_pt_tree *tree, u64 va, struct aci_inval_batc
 	}
 }
 
-static void aci_pt_unmap_chunk(struct aci_pt_tree *tree, struct aci_pt *pt, u64 va, u64 end,
-			       struct aci_inval_batch *batch)
+static void aci_pt_unmap_chunk(struct aci_pt *pt, u64 va, u64 end, struct aci_inval_batch *batch)
 {
 	unsigned int index = ACI_PT_INDEX(va, ACI_LEAF_2M_LEVEL);
 	struct aci_pt *child = pt->children[index];
@@ -376,32 +449,31 @@ static void aci_pt_unmap_chunk(struct aci_pt_tree *tree, struct aci_pt *pt, u64 
 	if (!child) {
 		if (aci_pt_set(pt, index, 0))
 			aci_inval_batch_add(batch, va, end - va);
-	} else {
-		for (pos = va; pos < end; pos += ACI_PAGE_SIZE)
-			if (aci_pt_set(child, ACI_PT_INDEX(pos, 0), 0))
-				aci_inval_batch_add(batch, pos, ACI_PAGE_SIZE);
+		return;
 	}
-	aci_pt_prune(tree, va, batch);
+	for (pos = va; child->valid && pos < end; pos += ACI_PAGE_SIZE)
+		if (aci_pt_set(child, ACI_PT_INDEX(pos, 0), 0))
+			aci_inval_batch_add(batch, pos, ACI_PAGE_SIZE);
 }
 
-/**
- * aci_pt_unmap() - clear the entries of a prepared range
- * @tree: tree
- * @va: first address
- * @bytes: length
- * @batch: gets what has to be invalidated
- */
-void aci_pt_unmap(struct aci_pt_tree *tree, u64 va, u64 bytes, struct aci_inval_batch *batch)
+static void aci_pt_unmap(struct aci_pt_tree *tree, const struct aci_pt_change *change,
+			 struct aci_inval_batch *batch)
 {
-	u64 end = va + bytes;
+	u64 end = change->va + change->bytes;
 	u64 pos, next;
 
-	for (pos = va; pos < end; pos = next) {
+	if (change->cuts_first)
+		aci_pt_unpin(tree, change->va, 0);
+	for (pos = change->va; pos < end; pos = next) {
 		struct aci_pt *pt = aci_pt_find(tree, pos, ACI_LEAF_2M_LEVEL);
 
 		if (pt->level == ACI_LEAF_2M_LEVEL) {
 			next = aci_pt_chunk_end(pos, end);
-			aci_pt_unmap_chunk(tree, pt, pos, next, batch);
+			/* The last one, whose table must not go before the pin does. */
+			if (next == end && change->cuts_last)
+				aci_pt_unpin(tree, end, 0);
+			aci_pt_unmap_chunk(pt, pos, next, batch);
+			aci_pt_prune(tree, pos, batch);
 		} else {
 			/* Nothing is mapped below this entry. */
 			next = min(ALIGN_DOWN(pos, 1ull << ACI_PT_SHIFT(pt->level)) +
@@ -409,4 +481,20 @@ void aci_pt_unmap(struct aci_pt_tree *tree, u64 va, u64 bytes, struct aci_inval_
 		}
 		cond_resched();
 	}
+}
+
+/**
+ * aci_pt_execute() - second step of a change
+ * @tree: tree; the caller holds its lock
+ * @change: planned change whose turn it is
+ * @batch: gets what has to be invalidated
+ */
+void aci_pt_execute(struct aci_pt_tree *tree, const struct aci_pt_change *change,
+		    struct aci_inval_batch *batch)
+{
+	lockdep_assert_held(&tree->lock);
+	if (change->bo)
+		aci_pt_map(tree, change, batch);
+	else
+		aci_pt_unmap(tree, change, batch);
 }

@@ -239,6 +239,7 @@ static void aci_reset_send_wedged(struct aci_device *adev)
 static void aci_reset_wedge(struct aci_device *adev)
 {
 	struct aci_queue *queue;
+	struct aci_vm *vm;
 
 	drm_err(&adev->drm, "wedged: no more work until the device is bound again\n");
 	WRITE_ONCE(adev->state, ACI_STATE_WEDGED);
@@ -255,6 +256,8 @@ static void aci_reset_wedge(struct aci_device *adev)
 		spin_unlock_irq(&queue->lock);
 		aci_job_cancel_all(queue, -ENODEV);
 	}
+	list_for_each_entry(vm, &adev->vms, node)
+		aci_bind_fifo_fail(vm, -ENODEV);
 	mutex_unlock(&adev->object_lock);
 	aci_gem_zap_card_maps(adev);
 	aci_reset_send_wedged(adev);

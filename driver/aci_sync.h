@@ -71,17 +71,24 @@ struct aci_sync_outs {
 };
 
 /**
- * aci_sync_init() - set up without syncobjs
+ * aci_sync_init_deps() - set up without fences
  * @deps: fences to wait for
- * @outs: syncobjs to signal
- * @left: what the owner adds to the number of fences
+ * @left: what the owner adds to their number
  */
-static inline void aci_sync_init(struct aci_sync_deps *deps, struct aci_sync_outs *outs, int left)
+static inline void aci_sync_init_deps(struct aci_sync_deps *deps, int left)
 {
 	atomic_set(&deps->left, left);
 	deps->count = 0;
 	deps->named = false;
 	deps->array = &deps->single;
+}
+
+/**
+ * aci_sync_init_outs() - set up without syncobjs
+ * @outs: syncobjs to signal
+ */
+static inline void aci_sync_init_outs(struct aci_sync_outs *outs)
+{
 	outs->count = 0;
 	outs->array = &outs->single;
 }

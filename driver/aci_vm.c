@@ -16,6 +16,7 @@ static void aci_vm_free(struct drm_gpuvm *gpuvm)
 {
 	struct aci_vm *vm = to_aci_vm(gpuvm);
 
+	aci_bind_fifo_fini(&vm->fifo);
 	mutex_destroy(&vm->lock);
 	kfree(vm);
 }
@@ -47,17 +48,37 @@ struct aci_vm *aci_vm_lookup(struct aci_file *afile, u32 id)
 }
 
 /**
+ * aci_va_init() - set up a mapping that is about to be inserted
+ * @va: zeroed
+ * @vm: VM
+ * @obj: its BO, of which the mapping gets a reference
+ * @readonly: the card may not write
+ */
+void aci_va_init(struct aci_va *va, struct aci_vm *vm, struct drm_gem_object *obj, bool readonly)
+{
+	va->readonly = readonly;
+	drm_gem_object_get(obj);
+	if (aci_bo_is_card(to_aci_bo(obj)))
+		atomic_inc(&vm->card_vas);
+}
+
+/**
  * aci_va_free_list() - free mappings and drop their BOs
- * @vas: list; empty afterwards
+ * @vas: list of removed mappings of a VM that exists; empty afterwards
  */
 void aci_va_free_list(struct list_head *vas)
 {
 	struct aci_va *va, *next;
 
 	list_for_each_entry_safe(va, next, vas, node) {
+		struct drm_gem_object *obj = va->base.gem.obj;
+
 		list_del(&va->node);
-		drm_gem_object_put(va->base.gem.obj);
+		if (aci_bo_is_card(to_aci_bo(obj)))
+			atomic_dec(&to_aci_vm(va->base.vm)->card_vas);
+		drm_gem_object_put(obj);
 		kfree(va);
+		cond_resched();
 	}
 }
 
@@ -98,10 +119,12 @@ static void aci_vm_drop_mappings(struct aci_vm *vm)
 	drm_gpuvm_for_each_va_safe(gpuva, next, &vm->gpuvm) {
 		drm_gpuva_remove(gpuva);
 		list_add_tail(&to_aci_va(gpuva)->node, &vas);
+		cond_resched();
 	}
 	vm->mapped_bytes = 0;
-	aci_pt_fini(&vm->pt);
 	mutex_unlock(&vm->lock);
+	aci_bind_fifo_reap_cancelled(&vm->fifo);
+	aci_pt_fini(&vm->pt);
 	aci_va_free_list(&vas);
 }
 
@@ -127,6 +150,8 @@ void aci_vm_teardown(struct aci_vm *vm)
 	if (!listed)
 		return;
 
+	/* Binds whose fences in never come end here. */
+	aci_bind_fifo_close(vm, aci_is_dead(adev) ? -ENODEV : -ECANCELED);
 	down_read(&adev->reset_sem);
 	/* A reset since then has not rebuilt the VM. */
 	if (aci_is_ok(adev) && adev->reset_generation == generation)
@@ -149,12 +174,9 @@ void aci_vm_teardown(struct aci_vm *vm)
  */
 int aci_vm_rebuild(struct aci_vm *vm, bool memory_kept)
 {
-	struct drm_gpuva *gpuva;
-
 	vm->reset_generation = vm->adev->reset_generation;
-	if (!memory_kept)
-		drm_gpuvm_for_each_va(gpuva, &vm->gpuvm)
-			vm->lost |= aci_bo_is_card(to_aci_bo(gpuva->gem.obj));
+	if (!memory_kept && atomic_read(&vm->card_vas))
+		vm->lost = true;
 	return aci_vm_create_on_card(vm);
 }
 
@@ -190,6 +212,7 @@ void aci_vm_query(struct aci_vm *vm, struct drm_aci_query_vm *out)
 static struct aci_vm *aci_vm_alloc(struct aci_device *adev, u32 mode)
 {
 	struct drm_gem_object *resv_obj;
+	char name[32];
 	struct aci_vm *vm;
 
 	vm = kzalloc_obj(*vm, GFP_KERNEL_ACCOUNT);
@@ -207,6 +230,11 @@ static struct aci_vm *aci_vm_alloc(struct aci_device *adev, u32 mode)
 	drm_gpuvm_init(&vm->gpuvm, "aci", 0, &adev->drm, resv_obj, 0, ACI_VM_VA_END, 0, 0,
 		       &aci_vm_gpuvm_ops);
 	drm_gem_object_put(resv_obj);
+	snprintf(name, sizeof(name), "aci-%s-bind", pci_name(adev->pdev));
+	if (aci_bind_fifo_init(&vm->fifo, name)) {
+		aci_vm_put(vm);
+		return NULL;
+	}
 	return vm;
 }
 

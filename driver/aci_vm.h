@@ -4,10 +4,8 @@
  *
  * drm_gpuvm keeps the tree of mappings and the reference count. Each mapping
  * (struct aci_va) holds a reference to its BO; drm_gpuvm's own links from BOs
- * to mappings are not used. aci_vm.lock protects the tree and the page tables.
- *
- * While the card knows the VM, the tree is changed under aci_device.reset_sem
- * for reading as well, so that a card reset may look at it without the lock.
+ * to mappings are not used. aci_vm.lock protects the tree. Page tables follow
+ * the tree when binds are executed, see aci_bind.h.
  */
 #ifndef ACI_VM_H
 #define ACI_VM_H
@@ -15,6 +13,7 @@
 #include <linux/mutex.h>
 #include <drm/drm_gpuvm.h>
 
+#include "aci_bind.h"
 #include "aci_pt.h"
 
 struct aci_device;
@@ -47,16 +46,20 @@ struct aci_vm {
 	u32 mode;
 	/** @card_id: the card's VM id */
 	u16 card_id;
-	/** @lock: protects all down to @pt, and the tree */
+	/** @lock: protects all down to @mapped_bytes, and the tree */
 	struct mutex lock;
-	/** @dead: the card does not know the VM any more */
+	/** @dead: the VM is on its way out */
 	bool dead;
 	/** @queue_count: queues that use the VM */
 	unsigned int queue_count;
 	/** @mapped_bytes: sum of all mappings */
 	u64 mapped_bytes;
+	/** @fifo: binds to be executed */
+	struct aci_bind_fifo fifo;
 	/** @pt: page tables */
 	struct aci_pt_tree pt;
+	/** @card_vas: mappings of card memory, also those whose unmapping is not executed */
+	atomic_t card_vas;
 	/** @lost: card memory of its BOs was lost in a reset; under aci_device.reset_sem */
 	bool lost;
 	/** @reset_generation: when made or last rebuilt; under aci_device.reset_sem */
@@ -83,6 +86,7 @@ static inline void aci_vm_put(struct aci_vm *vm)
 #define ACI_VM_VA_END		BIT_ULL(ACI_VA_BITS)
 
 struct aci_vm *aci_vm_lookup(struct aci_file *afile, u32 id);
+void aci_va_init(struct aci_va *va, struct aci_vm *vm, struct drm_gem_object *obj, bool readonly);
 void aci_va_free_list(struct list_head *vas);
 void aci_vm_teardown(struct aci_vm *vm);
 void aci_vm_close_all(struct aci_file *afile);

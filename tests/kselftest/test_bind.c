@@ -503,7 +503,7 @@ FIXTURE_VARIANT(bind_refuse) {
 BIND_REFUSE(vm_zero, r->bind.vm_id = 0, -ENOENT);
 BIND_REFUSE(vm_unknown, r->bind.vm_id = 0x7fffffff, -ENOENT);
 BIND_REFUSE(vm_of_other_file, r->bind.vm_id = r->other_vm, -ENOENT);
-BIND_REFUSE(flags, r->bind.flags = 1, -EINVAL);
+BIND_REFUSE(flags, r->bind.flags = 2, -EINVAL);
 BIND_REFUSE(flags_highest, r->bind.flags = 1u << 31, -EINVAL);
 BIND_REFUSE(pad, r->bind.pad = 1, -EINVAL);
 BIND_REFUSE(syncs, r->bind.syncs.stride = sizeof(r->sync); r->bind.syncs.count = 1;

@@ -189,7 +189,11 @@ struct drm_aci_vm_create {
 	__u32 pad;
 };
 
-/** struct drm_aci_vm_destroy - EBUSY while it has queues; pending binds are executed first */
+/**
+ * struct drm_aci_vm_destroy - EBUSY while it has queues
+ *
+ * Binds that wait for a fence are not executed; their own ends with ECANCELED.
+ */
 struct drm_aci_vm_destroy {
 	/** @vm_id: the VM */
 	__u32 vm_id;
@@ -233,7 +237,8 @@ struct drm_aci_bind_op {
  * ioctl returns: no translation and no access through an old mapping remains.
  * With it the same holds when the syncobjs of @syncs are signalled, which
  * happens after those to wait for are; in a LONG_RUNNING VM these are waited
- * for in the ioctl. After an error no syncobj is touched.
+ * for in the ioctl. After an error no syncobj is touched. EINTR with @done not 0:
+ * so many operations are queued; they are executed, and may be repeated.
  */
 struct drm_aci_vm_bind {
 	/** @vm_id: the VM */
