@@ -52,6 +52,8 @@
 #include "aci_import.h"
 #include "aci_inval.h"
 #include "aci_irq.h"
+#include "aci_pm.h"
+#include "aci_save.h"
 #include "aci_telemetry.h"
 #include "aci_vram.h"
 
@@ -61,12 +63,14 @@ struct aci_queue;
  * enum aci_state - what the device can do
  * @ACI_STATE_OK: everything
  * @ACI_STATE_RESETTING: a card reset is in progress, or the system sleeps; work is queued
+ * @ACI_STATE_ASLEEP: the card sleeps for want of work; work is queued and wakes it
  * @ACI_STATE_WEDGED: reset failed, bus mastering is off; only a new probe helps
  * @ACI_STATE_GONE: remove() ran
  */
 enum aci_state {
 	ACI_STATE_OK,
 	ACI_STATE_RESETTING,
+	ACI_STATE_ASLEEP,
 	ACI_STATE_WEDGED,
 	ACI_STATE_GONE,
 };
@@ -104,6 +108,10 @@ struct aci_device {
 	struct aci_identify identify;
 	/** @vram: card memory */
 	struct aci_vram vram;
+	/** @save: room for card memory while the system sleeps */
+	struct aci_save save;
+	/** @pm: power management */
+	struct aci_pm pm;
 	/** @telemetry: last sample of the logs */
 	struct aci_telemetry telemetry;
 

@@ -29,6 +29,7 @@
 #include "aci_job.h"
 #include "aci_mmio.h"
 #include "aci_pci.h"
+#include "aci_pm.h"
 #include "aci_query.h"
 #include "aci_queue.h"
 #include "aci_reset.h"
@@ -167,12 +168,14 @@ static int aci_device_init(struct aci_device *adev, struct pci_dev *pdev)
 	xa_init(&adev->doorbells_by_id);
 	init_rwsem(&adev->doorbell_lock);
 	aci_telemetry_init(adev);
+	aci_pm_init(adev);
 	ret = drmm_add_action_or_reset(&adev->drm, aci_device_free_ids, adev);
 	if (!ret)
 		ret = drmm_mutex_init(&adev->drm, &adev->object_lock);
 	if (!ret)
 		ret = drmm_mutex_init(&adev->drm, &adev->bo_lock);
 	ret = ret ?: aci_import_init(adev);
+	ret = ret ?: aci_save_init(adev);
 	return ret ?: aci_vram_init(adev);
 }
 
@@ -312,16 +315,24 @@ static int aci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pci_set_drvdata(pdev, adev);
 	ret = aci_device_start(adev);
 	ret = ret ?: drm_dev_register(&adev->drm, 0);
-	if (ret) {
-		aci_reset_remove(adev);
-		aci_vram_stop(adev);
-		return ret;
-	}
+	if (ret)
+		goto err_start;
+	ret = aci_pm_start(adev);
+	if (ret)
+		goto err_register;
 	drm_info(&adev->drm, "%s %s, serial %s, firmware %s, ACI %u.%u, %llu MiB\n",
 		 adev->identify.vendor, adev->identify.model, adev->identify.serial,
 		 adev->identify.firmware, adev->caps.version >> 16, adev->caps.version & 0xffff,
 		 adev->vram.bytes >> 20);
 	return 0;
+
+err_register:
+	drm_dev_unplug(&adev->drm);
+	aci_telemetry_stop(adev);
+err_start:
+	aci_reset_remove(adev);
+	aci_vram_stop(adev);
+	return ret;
 }
 
 /* Take all queues and VMs from the lists; files that are open keep the shells. */
@@ -360,6 +371,7 @@ static void aci_remove(struct pci_dev *pdev)
 
 	/* Waits for whoever is inside drm_dev_enter(), zaps CPU mappings. */
 	drm_dev_unplug(&adev->drm);
+	aci_pm_stop(adev);
 	aci_telemetry_stop(adev);
 	aci_reset_remove(adev);
 	aci_vram_stop(adev);
@@ -374,29 +386,6 @@ static void aci_shutdown(struct pci_dev *pdev)
 	aci_reset_remove(pci_get_drvdata(pdev));
 }
 
-static int aci_suspend(struct device *dev)
-{
-	struct aci_device *adev = dev_get_drvdata(dev);
-	int ret = aci_reset_suspend(adev);
-
-	if (ret)
-		drm_warn(&adev->drm, "cannot suspend: a process uses the card\n");
-	else
-		aci_telemetry_stop(adev);
-	return ret;
-}
-
-static int aci_resume(struct device *dev)
-{
-	struct aci_device *adev = dev_get_drvdata(dev);
-	int ret = aci_reset_resume(adev);
-
-	aci_telemetry_resume(adev);
-	return ret;
-}
-
-static DEFINE_SIMPLE_DEV_PM_OPS(aci_pm_ops, aci_suspend, aci_resume);
-
 static const struct pci_device_id aci_pci_ids[] = {
 	{ PCI_DEVICE_CLASS(ACI_PCI_CLASS, ACI_PCI_CLASS_MASK) },
 	{ }
@@ -410,7 +399,7 @@ static struct pci_driver aci_pci_driver = {
 	.remove = aci_remove,
 	.shutdown = aci_shutdown,
 	.dev_groups = aci_sysfs_groups,
-	.driver.pm = pm_sleep_ptr(&aci_pm_ops),
+	.driver.pm = pm_ptr(&aci_pm_ops),
 };
 
 static int __init aci_init(void)

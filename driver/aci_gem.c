@@ -11,6 +11,7 @@
 
 #include "aci_device.h"
 #include "aci_gem.h"
+#include "aci_save.h"
 #include "aci_userptr.h"
 
 /**
@@ -274,7 +275,9 @@ int aci_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 	drm_dev_exit(idx);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
-	ret = drm_gem_handle_create(file, &bo->shmem.base, &args->handle);
+	if (aci_bo_is_card(bo))
+		ret = aci_save_add(adev, bo);
+	ret = ret ?: drm_gem_handle_create(file, &bo->shmem.base, &args->handle);
 	drm_gem_object_put(&bo->shmem.base);
 	return ret;
 }

@@ -17,6 +17,7 @@
 #include "compat.h"
 
 struct aci_device;
+struct aci_save_entry;
 struct aci_userptr;
 struct dma_buf;
 struct dma_buf_attachment;
@@ -56,6 +57,8 @@ struct aci_bo {
 	struct list_head blocks;
 	/** @dummy: what CPU mappings of a card BO show once the card is gone */
 	struct page *dummy;
+	/** @save: of a card BO, room in host memory while the system sleeps; see aci_save.lock */
+	struct aci_save_entry *save;
 	/** @userptr: pages of a userptr BO */
 	struct aci_userptr *userptr;
 	/** @dma_buf: of an imported BO, with a reference */

@@ -12,11 +12,14 @@
 
 #include "aci_device.h"
 #include "aci_gem.h"
+#include "aci_pm.h"
+#include "aci_save.h"
 
 static void aci_gem_card_free(struct drm_gem_object *obj)
 {
 	struct aci_bo *bo = to_aci_bo(obj);
 
+	aci_save_forget(bo);
 	aci_gem_untrack(bo);
 	if (!list_empty(&bo->blocks))
 		aci_vram_free(to_aci_device(obj->dev), &bo->blocks);
@@ -65,6 +68,10 @@ static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
 	if (offset >= obj->size)
 		return VM_FAULT_SIGBUS;
 	if (drm_dev_enter(obj->dev, &idx)) {
+		if (aci_pm_get(adev)) {
+			drm_dev_exit(idx);
+			return aci_gem_card_fault_dummy(vmf, bo);
+		}
 		/* What takes the mappings away holds it for writing: none is made behind it. */
 		down_read(&adev->reset_sem);
 		dead = aci_is_dead(adev);
@@ -74,6 +81,7 @@ static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
 					     (adev->aperture_phys + iter.addr) >> PAGE_SHIFT);
 		}
 		up_read(&adev->reset_sem);
+		aci_pm_put(adev);
 		drm_dev_exit(idx);
 	}
 	return dead ? aci_gem_card_fault_dummy(vmf, bo) : ret;

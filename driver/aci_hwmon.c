@@ -7,6 +7,7 @@
 
 #include "aci_device.h"
 #include "aci_hwmon.h"
+#include "aci_pm.h"
 
 #define ACI_HWMON_UW_PER_MW	1000
 
@@ -66,11 +67,15 @@ static int aci_hwmon_write(struct device *dev, enum hwmon_sensor_types type, u32
 	req.cmd.feature.value = cpu_to_le64(value / ACI_HWMON_UW_PER_MW);
 	if (!drm_dev_enter(&adev->drm, &idx))
 		return -ENODEV;
-	down_read(&adev->reset_sem);
-	ret = aci_is_ok(adev) ? aci_admin_exec(adev, &req) : -ENODEV;
-	up_read(&adev->reset_sem);
-	if (!ret)
-		aci_telemetry_kick(adev);
+	ret = aci_pm_get(adev);
+	if (!ret) {
+		down_read(&adev->reset_sem);
+		ret = aci_is_ok(adev) ? aci_admin_exec(adev, &req) : -ENODEV;
+		up_read(&adev->reset_sem);
+		if (!ret)
+			aci_telemetry_kick(adev);
+		aci_pm_put(adev);
+	}
 	drm_dev_exit(idx);
 	return ret;
 }

@@ -18,6 +18,7 @@
 
 #include "aci_device.h"
 #include "aci_ioctl.h"
+#include "aci_pm.h"
 #include "aci_submit.h"
 
 /* Larger elements than this no later version will have. */
@@ -61,6 +62,19 @@ static bool aci_ioctl_works_wedged(unsigned int nr)
 	       nr == DRM_COMMAND_BASE + DRM_ACI_QUERY;
 }
 
+/* Which calls need a card that is awake. A job has it woken by itself. */
+static bool aci_ioctl_needs_card(unsigned int nr)
+{
+	switch (nr) {
+	case DRM_COMMAND_BASE + DRM_ACI_SUBMIT:
+	case DRM_COMMAND_BASE + DRM_ACI_QUERY:
+	case DRM_COMMAND_BASE + DRM_ACI_BO_MMAP_OFFSET:
+		return false;
+	default:
+		return nr >= DRM_COMMAND_BASE && nr < DRM_COMMAND_END;
+	}
+}
+
 static int aci_ioctl_admit(struct file *filp, unsigned int cmd)
 {
 	struct drm_file *file = filp->private_data;
@@ -96,6 +110,25 @@ static int aci_ioctl_submit(struct file *filp, unsigned long arg)
 	return ret;
 }
 
+/* Inlined, so that no call is an indirect one. */
+static __always_inline long aci_ioctl_run(struct file *filp, unsigned int cmd, unsigned long arg,
+					  long (*run)(struct file *filp, unsigned int cmd,
+						      unsigned long arg))
+{
+	struct drm_file *file = filp->private_data;
+	struct aci_device *adev = to_aci_device(file->minor->dev);
+	long ret;
+
+	if (!aci_ioctl_needs_card(DRM_IOCTL_NR(cmd)))
+		return run(filp, cmd, arg);
+	ret = aci_pm_get(adev);
+	if (ret)
+		return aci_is_dead(adev) ? -ENODEV : ret;
+	ret = run(filp, cmd, arg);
+	aci_pm_put(adev);
+	return ret;
+}
+
 /**
  * aci_ioctl() - unlocked_ioctl of the device file
  * @filp: file
@@ -111,7 +144,7 @@ long aci_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	if (ret)
 		return ret;
 	return likely(cmd == DRM_IOCTL_ACI_SUBMIT) ? aci_ioctl_submit(filp, arg) :
-						     drm_ioctl(filp, cmd, arg);
+						     aci_ioctl_run(filp, cmd, arg, drm_ioctl);
 }
 
 #ifdef CONFIG_COMPAT
@@ -129,7 +162,7 @@ long aci_compat_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	int ret = aci_ioctl_admit(filp, cmd);
 
-	return ret ?: drm_compat_ioctl(filp, cmd, arg);
+	return ret ?: aci_ioctl_run(filp, cmd, arg, drm_compat_ioctl);
 }
 #endif
 

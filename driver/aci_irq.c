@@ -9,6 +9,7 @@
 #include <aci/aci_queue.h>
 
 #include "aci_mmio.h"
+#include "aci_save.h"
 #include "aci_user_queue.h"
 
 /*
@@ -112,8 +113,12 @@ static void aci_notify_drain(struct aci_notify *notify)
 		queue = id < adev->caps.queues ? rcu_dereference(adev->queue_by_id[id]) : NULL;
 		if (queue)
 			aci_queue_process(queue, true);
+		else
+			aci_save_handle_notification(adev, id);
 	}
 	rcu_read_unlock();
+	if (unlikely(READ_ONCE(adev->pm.stopping)))
+		wake_up(&adev->save.wait);
 }
 
 /**

@@ -93,7 +93,25 @@ int aci_reset_start(struct aci_device *adev)
 	return ret;
 }
 
-static void aci_reset_hold_queues(struct aci_device *adev)
+/**
+ * aci_reset_stop() - disable a card that is in use
+ * @adev: device; the caller holds reset_sem for writing
+ *
+ * No handler of the card's interrupts is running when it returns.
+ *
+ * Return: 0 or a negative error.
+ */
+int aci_reset_stop(struct aci_device *adev)
+{
+	aci_reset_set_running(adev, false);
+	return aci_hw_disable(adev);
+}
+
+/**
+ * aci_reset_hold_queues() - let no queue touch its ring
+ * @adev: device; the caller holds reset_sem for writing
+ */
+void aci_reset_hold_queues(struct aci_device *adev)
 {
 	struct aci_queue *queue;
 
@@ -126,7 +144,7 @@ static int aci_reset_scrub_bos(struct aci_device *adev)
 static u64 aci_reset_end_started(struct aci_queue *queue, bool replay)
 {
 	u64 started = le64_to_cpu(READ_ONCE(queue->record->started));
-	bool guilty, misbehaved, banned = false, lost = false;
+	bool guilty, misbehaved, exact, banned = false, lost = false;
 	int error = -ECANCELED;
 	struct aci_job *job;
 	u64 go_on;
@@ -137,10 +155,14 @@ static u64 aci_reset_end_started(struct aci_queue *queue, bool replay)
 	if (!replay || misbehaved ||
 	    started - queue->completed > queue->told_tail - queue->completed)
 		started = queue->told_tail;
-	go_on = queue->told_tail;
+	/* Stopped between two descriptors, perhaps inside a job: nothing is lost. */
+	exact = started == queue->completed && !queue->defies;
+	go_on = exact ? started : queue->told_tail;
 	list_for_each_entry(job, &queue->pending, node) {
 		u64 first = job->end - job->desc_count;
 
+		if (exact)
+			break;
 		if (first >= started) {
 			go_on = first;
 			break;
@@ -157,7 +179,8 @@ static u64 aci_reset_end_started(struct aci_queue *queue, bool replay)
 					      ACI_STATUS_WATCHDOG, queue->completed, 0);
 		error = misbehaved ? -EIO : -ETIMEDOUT;
 	}
-	aci_job_fail_until(queue, started, error);
+	if (!exact)
+		aci_job_fail_until(queue, started, error);
 	if (!banned)
 		return go_on;
 	aci_job_cancel_all(queue, -ECANCELED);
@@ -204,9 +227,23 @@ static bool aci_reset_has_cap(const struct aci_device *adev, u32 cap)
 	return (adev->caps.reset_cap >> ACI_RESET_CAP_SHIFT(ACI_RESET_CARD)) & cap;
 }
 
-static int aci_reset_rebuild(struct aci_device *adev, bool memory_kept)
+/**
+ * aci_reset_keeps() - what a card reset preserves
+ * @adev: device
+ *
+ * Return: ACI_KEPT_*.
+ */
+unsigned int aci_reset_keeps(const struct aci_device *adev)
 {
-	bool replay = memory_kept && aci_reset_has_cap(adev, ACI_RESET_CAP_KEEPS_PROGRESS);
+	return (aci_reset_has_cap(adev, ACI_RESET_CAP_KEEPS_MEM) ?
+		ACI_KEPT_BOS | ACI_KEPT_FREE : 0) |
+	       (aci_reset_has_cap(adev, ACI_RESET_CAP_KEEPS_PROGRESS) ? ACI_KEPT_PROGRESS : 0);
+}
+
+static int aci_reset_rebuild(struct aci_device *adev, unsigned int kept)
+{
+	bool memory_kept = kept & ACI_KEPT_BOS;
+	bool replay = memory_kept && (kept & ACI_KEPT_PROGRESS);
 	struct aci_queue *queue;
 	struct aci_vm *vm;
 	int ret = 0;
@@ -216,11 +253,11 @@ static int aci_reset_rebuild(struct aci_device *adev, bool memory_kept)
 	/* Whoever left the lists before this knows by the generation that it was not rebuilt. */
 	mutex_lock(&adev->object_lock);
 	WRITE_ONCE(adev->reset_generation, adev->reset_generation + 1);
-	aci_vram_after_reset(adev, memory_kept);
+	aci_vram_after_reset(adev, kept & ACI_KEPT_FREE);
 	list_for_each_entry(vm, &adev->vms, node)
 		ret = ret ?: aci_vm_rebuild(vm, memory_kept);
 	list_for_each_entry(queue, &adev->queues, node)
-		ret = ret ?: queue->is_user ? aci_user_queue_rebuild(queue, false) :
+		ret = ret ?: queue->is_user ? aci_user_queue_rebuild(queue, kept & ACI_KEPT_ORDER) :
 					      aci_reset_rebuild_queue(queue, replay);
 	mutex_unlock(&adev->object_lock);
 	return ret;
@@ -263,13 +300,20 @@ static void aci_reset_wedge(struct aci_device *adev)
 	aci_reset_send_wedged(adev);
 }
 
-/* The card is disabled, or @error says why not: have it work again. */
-static void aci_reset_finish(struct aci_device *adev, int error, bool memory_kept)
+/**
+ * aci_reset_finish() - have the card work again
+ * @adev: device; the caller holds reset_sem for writing
+ * @error: 0 if the card is disabled, else why not
+ * @kept: ACI_KEPT_*
+ *
+ * If that fails the device is wedged.
+ */
+void aci_reset_finish(struct aci_device *adev, int error, unsigned int kept)
 {
 	int ret = error;
 
 	ret = ret ?: aci_reset_start(adev);
-	ret = ret ?: aci_reset_rebuild(adev, memory_kept);
+	ret = ret ?: aci_reset_rebuild(adev, kept);
 	if (ret) {
 		drm_err(&adev->drm, "card reset failed (%d)\n", ret);
 		aci_reset_wedge(adev);
@@ -287,7 +331,7 @@ static void aci_reset_finish(struct aci_device *adev, int error, bool memory_kep
 void aci_reset_work(struct work_struct *work)
 {
 	struct aci_device *adev = container_of(work, struct aci_device, reset_work);
-	bool memory_kept = aci_reset_has_cap(adev, ACI_RESET_CAP_KEEPS_MEM);
+	unsigned int kept = aci_reset_keeps(adev);
 	int ret;
 
 	/* Whoever waits for the card holds reset_sem: let them go. */
@@ -300,7 +344,7 @@ void aci_reset_work(struct work_struct *work)
 		aci_reset_set_running(adev, false);
 		/* What has been requested since is about what this reset ends. */
 		cancel_work(&adev->reset_work);
-		if (memory_kept)
+		if (kept & ACI_KEPT_BOS)
 			aci_doorbell_zap_all(adev);
 		else
 			aci_gem_zap_card_maps(adev);
@@ -308,7 +352,7 @@ void aci_reset_work(struct work_struct *work)
 		/* Or the card would be reset again and again. */
 		if (!ret && aci_telemetry_take_heartbeat_lost(adev))
 			ret = aci_hw_wait_heartbeat(adev);
-		aci_reset_finish(adev, ret, memory_kept);
+		aci_reset_finish(adev, ret, kept);
 		trace_aci_reset(adev, ACI_RESET_CARD, aci_is_ok(adev) ? 0 : -EIO);
 	}
 	up_write(&adev->reset_sem);
@@ -330,48 +374,4 @@ void aci_reset_remove(struct aci_device *adev)
 	aci_reset_set_running(adev, false);
 	aci_hw_stop_dma(adev);
 	up_write(&adev->reset_sem);
-}
-
-/**
- * aci_reset_suspend() - stop the card before it loses power
- * @adev: device; user space is frozen
- *
- * Return: 0 with no DMA in flight; -EBUSY while there are VMs, whose card memory
- * would be lost.
- */
-int aci_reset_suspend(struct aci_device *adev)
-{
-	int ret = 0;
-
-	flush_work(&adev->reset_work);
-	down_write(&adev->reset_sem);
-	mutex_lock(&adev->object_lock);
-	if (!list_empty(&adev->vms))
-		ret = -EBUSY;
-	mutex_unlock(&adev->object_lock);
-	if (!ret && aci_is_ok(adev)) {
-		WRITE_ONCE(adev->state, ACI_STATE_RESETTING);
-		aci_reset_set_running(adev, false);
-		aci_gem_zap_card_maps(adev);
-		aci_hw_stop_dma(adev);
-	}
-	up_write(&adev->reset_sem);
-	return ret;
-}
-
-/**
- * aci_reset_resume() - have a suspended card work again
- * @adev: device
- *
- * Return: 0; -EIO if the device is wedged.
- */
-int aci_reset_resume(struct aci_device *adev)
-{
-	down_write(&adev->reset_sem);
-	if (!aci_is_dead(adev)) {
-		pci_set_master(adev->pdev);
-		aci_reset_finish(adev, aci_hw_quiesce(adev), false);
-	}
-	up_write(&adev->reset_sem);
-	return aci_is_ok(adev) ? 0 : -EIO;
 }

@@ -18,6 +18,7 @@
 #include "aci_device.h"
 #include "aci_ioctl.h"
 #include "aci_job.h"
+#include "aci_pm.h"
 #include "aci_submit.h"
 #include "aci_sync.h"
 
@@ -141,8 +142,10 @@ static u32 aci_submit_queue(struct aci_queue *queue, struct aci_job **jobs, u32 
 		if (!keep)
 			jobs[i] = NULL;
 	}
-	if (queue->state == ACI_QUEUE_LIVE)
+	if (likely(queue->state == ACI_QUEUE_LIVE))
 		ring = aci_job_tell_card_locked(queue);
+	else
+		aci_pm_wake(queue->adev);
 	spin_unlock_irq(&queue->lock);
 	if (ring)
 		aci_job_ring(queue);

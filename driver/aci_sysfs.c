@@ -11,6 +11,7 @@
 static const char * const aci_sysfs_states[] = {
 	[ACI_STATE_OK] = "ok",
 	[ACI_STATE_RESETTING] = "resetting",
+	[ACI_STATE_ASLEEP] = "asleep",
 	[ACI_STATE_WEDGED] = "wedged",
 	[ACI_STATE_GONE] = "gone",
 };

@@ -67,8 +67,6 @@ static void aci_telemetry_watch(struct aci_device *adev)
 	}
 	spin_unlock(&telemetry->lock);
 
-	if (!aci_is_ok(adev))
-		return;
 	if (status == ACI_MMIO_GONE) {
 		aci_reset_request(adev, "card is gone");
 	} else if (status & ACI_STATUS_REG_FATAL) {
@@ -87,13 +85,19 @@ static void aci_telemetry_work(struct work_struct *work)
 	struct aci_telemetry *telemetry = container_of(to_delayed_work(work), struct aci_telemetry,
 						       work);
 	struct aci_device *adev = telemetry->adev;
+	enum aci_state state;
 	int idx;
 
 	if (!drm_dev_enter(&adev->drm, &idx))
 		return;
-	aci_telemetry_watch(adev);
+	/* A card that is being reset or asleep answers nothing, which means nothing. */
+	down_read(&adev->reset_sem);
+	state = aci_get_state(adev);
+	if (state == ACI_STATE_OK)
+		aci_telemetry_watch(adev);
+	up_read(&adev->reset_sem);
 	aci_telemetry_sample(adev);
-	if (atomic_read(&telemetry->users) && !aci_is_dead(adev))
+	if (atomic_read(&telemetry->users) && state < ACI_STATE_ASLEEP)
 		queue_delayed_work(adev->wq, &telemetry->work, ACI_TELEMETRY_PERIOD);
 	drm_dev_exit(idx);
 }

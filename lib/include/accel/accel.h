@@ -49,7 +49,7 @@ struct accel_device_info {
 	char model[64];
 	char firmware[32];
 	char node[32];			/* "/dev/accel/accel0" */
-	char state[16];			/* "ok", "resetting", "wedged" */
+	char state[16];			/* "ok", "resetting", "asleep", "wedged" */
 	enum accel_transport transport;
 	uint32_t aci_version;
 	uint32_t engine_classes;

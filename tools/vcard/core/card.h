@@ -93,6 +93,8 @@ void vcard_kick(struct vcard *card, unsigned int queue);
  * it had no effect: the card is not there, or a fault was injected.
  */
 bool vcard_reset(struct vcard *card, unsigned int level);
+/** vcard_leave_d3hot() - Return: whether the card has lost power meanwhile */
+bool vcard_leave_d3hot(struct vcard *card);
 /** vcard_power_on() - off and on again; also what was removed is there again */
 void vcard_power_on(struct vcard *card);
 /** vcard_is_absent() - removed, or dead after a reset: all reads give all ones */

@@ -148,6 +148,9 @@ static const struct spec {
 		"until a bus reset works." },
 	[FAULT_REMOVE] = { "remove", NULL, 0, LASTS, 0, act_remove,
 		"Surprise removal: all reads give all ones, writes are lost, no DMA." },
+	[FAULT_POWER_LOSE] = { "power", "lose", OFTEN, COUNTS, 0, NULL,
+		"Lose power in D3hot, as in a system that sleeps: in D0 again, the card is in its "
+		"power-on state and has lost its memory." },
 	{ "heartbeat", "start", 0, ENDS, FAULT_HEARTBEAT_STOP, NULL,
 		"Start the heartbeat again." },
 	{ "restore", NULL, 0, ENDS, FAULT_REMOVE, act_restore,

@@ -303,6 +303,15 @@ void vcard_power_on(struct vcard *card)
 	card_log(card, VCARD_LOG_INFO, "power on");
 }
 
+bool vcard_leave_d3hot(struct vcard *card)
+{
+	if (vcard_is_absent(card) || !fault_take(card, FAULT_POWER_LOSE, FAULT_ANY, NULL))
+		return false;
+	restart_function(card, CARD_PRESENT);
+	card_log(card, VCARD_LOG_INFO, "lost power in D3hot");
+	return true;
+}
+
 bool vcard_is_absent(struct vcard *card)
 {
 	return atomic_load(&card->presence) != CARD_PRESENT;

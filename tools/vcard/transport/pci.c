@@ -296,6 +296,8 @@ void pci_config_write(struct pci_function *pci, uint32_t offset, const void *dat
 		*at = (uint8_t)(*at & ~(from[i] & pci->write_1_clears[offset + i]));
 	}
 	refuse_power_state(pci, old_state);
+	if (old_state == PCI_D3HOT && !is_asleep(pci) && vcard_leave_d3hot(pci->card))
+		build_config(pci);
 	if (mastered != may_master(pci))
 		vcard_set_bus_master(pci->card, !mastered);
 	if (offset <= flr_byte && flr_byte - offset < bytes &&
