@@ -32,6 +32,7 @@ static void aci_caps_read_bounds(struct aci_device *adev)
 	caps->suspend_ms = aci_caps_bound(adev, ACI_REG_T_SUSPEND_MS);
 	caps->queue_reset_ms = aci_caps_bound(adev, ACI_REG_T_QUEUE_RESET_MS);
 	caps->card_reset_ms = aci_caps_bound(adev, ACI_REG_T_CARD_RESET_MS);
+	caps->flr_ms = aci_caps_bound(adev, ACI_REG_T_FLR_MS);
 	caps->heartbeat_ms = aci_caps_bound(adev, ACI_REG_T_HEARTBEAT_MS);
 	caps->active_ms = aci_caps_bound(adev, ACI_REG_T_ACTIVE_MS);
 }

@@ -66,6 +66,8 @@ struct aci_caps {
 	u32 queue_reset_ms;
 	/** @card_reset_ms: card reset */
 	u32 card_reset_ms;
+	/** @flr_ms: Function Level Reset and bus reset */
+	u32 flr_ms;
 	/** @heartbeat_ms: between two heartbeats */
 	u32 heartbeat_ms;
 	/** @active_ms: age of active_ns of a running queue */

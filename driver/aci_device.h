@@ -58,6 +58,7 @@
 #include "aci_vram.h"
 
 struct aci_queue;
+struct task_struct;
 
 /**
  * enum aci_state - what the device can do
@@ -127,6 +128,14 @@ struct aci_device {
 	struct rw_semaphore reset_sem;
 	/** @state: enum aci_state; written under @reset_sem for writing */
 	enum aci_state state;
+	/** @reset_task: makes a bus reset of ours */
+	struct task_struct *reset_task;
+	/** @pci_state: configuration space, for after a reset of the function */
+	struct pci_saved_state *pci_state;
+	/** @error_work: ends PCI error recovery that nobody else ends */
+	struct delayed_work error_work;
+	/** @slot_was_reset: in PCI error recovery: card memory is lost */
+	bool slot_was_reset;
 	/** @reset_generation: card resets since probe */
 	u64 reset_generation;
 

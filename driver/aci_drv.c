@@ -27,8 +27,10 @@
 #include "aci_import.h"
 #include "aci_ioctl.h"
 #include "aci_job.h"
+#include "aci_ladder.h"
 #include "aci_mmio.h"
 #include "aci_pci.h"
+#include "aci_pci_error.h"
 #include "aci_pm.h"
 #include "aci_query.h"
 #include "aci_queue.h"
@@ -169,6 +171,7 @@ static int aci_device_init(struct aci_device *adev, struct pci_dev *pdev)
 	init_rwsem(&adev->doorbell_lock);
 	aci_telemetry_init(adev);
 	aci_pm_init(adev);
+	aci_pci_error_init(adev);
 	ret = drmm_add_action_or_reset(&adev->drm, aci_device_free_ids, adev);
 	if (!ret)
 		ret = drmm_mutex_init(&adev->drm, &adev->object_lock);
@@ -284,7 +287,8 @@ static int aci_device_start(struct aci_device *adev)
 	int ret;
 
 	pci_set_master(adev->pdev);
-	ret = aci_reset_start(adev);
+	ret = aci_ladder_init(adev);
+	ret = ret ?: aci_reset_start(adev);
 	ret = ret ?: aci_identify_read(adev);
 	ret = ret ?: aci_vram_start(adev);
 	if (ret)
@@ -371,6 +375,7 @@ static void aci_remove(struct pci_dev *pdev)
 
 	/* Waits for whoever is inside drm_dev_enter(), zaps CPU mappings. */
 	drm_dev_unplug(&adev->drm);
+	cancel_delayed_work_sync(&adev->error_work);
 	aci_pm_stop(adev);
 	aci_telemetry_stop(adev);
 	aci_reset_remove(adev);
@@ -399,6 +404,7 @@ static struct pci_driver aci_pci_driver = {
 	.remove = aci_remove,
 	.shutdown = aci_shutdown,
 	.dev_groups = aci_sysfs_groups,
+	.err_handler = &aci_pci_error_handlers,
 	.driver.pm = pm_ptr(&aci_pm_ops),
 };
 

@@ -5,6 +5,7 @@
 
 #include <linux/pm_runtime.h>
 #include <linux/suspend.h>
+#include <aci/aci_regs.h>
 
 #include "aci_device.h"
 #include "aci_gem.h"
@@ -143,7 +144,8 @@ static int aci_pm_suspend(struct device *dev)
 		ret = aci_pm_save(adev);
 		if (ret) {
 			drm_warn(&adev->drm, "card memory cannot be saved (%d)\n", ret);
-			aci_reset_finish(adev, aci_hw_quiesce(adev), aci_reset_keeps(adev));
+			aci_reset_finish(adev, aci_hw_quiesce(adev),
+					 aci_reset_keeps(adev, ACI_RESET_CARD));
 		} else {
 			aci_hw_stop_dma(adev);
 		}
@@ -247,7 +249,8 @@ static int aci_pm_fall_asleep(struct aci_device *adev)
 	aci_gem_zap_card_maps(adev);
 	ret = aci_reset_stop(adev);
 	if (ret)
-		aci_reset_finish(adev, aci_hw_quiesce(adev), aci_reset_keeps(adev));
+		aci_reset_finish(adev, aci_hw_quiesce(adev),
+				 aci_reset_keeps(adev, ACI_RESET_CARD));
 	return ret ? -EBUSY : 0;
 }
 

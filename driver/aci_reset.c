@@ -16,6 +16,7 @@
 #include "aci_gem.h"
 #include "aci_hw.h"
 #include "aci_job.h"
+#include "aci_ladder.h"
 #include "aci_mmio.h"
 #include "aci_queue.h"
 #include "aci_recovery.h"
@@ -222,22 +223,32 @@ static int aci_reset_rebuild_queue(struct aci_queue *queue, bool replay)
 	return ret;
 }
 
-static bool aci_reset_has_cap(const struct aci_device *adev, u32 cap)
+/**
+ * aci_reset_caps() - what the card says of a reset
+ * @adev: device
+ * @level: ACI_RESET_*
+ *
+ * Return: ACI_RESET_CAP_*.
+ */
+u32 aci_reset_caps(const struct aci_device *adev, unsigned int level)
 {
-	return (adev->caps.reset_cap >> ACI_RESET_CAP_SHIFT(ACI_RESET_CARD)) & cap;
+	return adev->caps.reset_cap >> ACI_RESET_CAP_SHIFT(level) &
+	       (ACI_RESET_CAP_SUPPORTED | ACI_RESET_CAP_KEEPS_MEM | ACI_RESET_CAP_KEEPS_PROGRESS);
 }
 
 /**
- * aci_reset_keeps() - what a card reset preserves
+ * aci_reset_keeps() - what a reset preserves
  * @adev: device
+ * @level: ACI_RESET_*
  *
  * Return: ACI_KEPT_*.
  */
-unsigned int aci_reset_keeps(const struct aci_device *adev)
+unsigned int aci_reset_keeps(const struct aci_device *adev, unsigned int level)
 {
-	return (aci_reset_has_cap(adev, ACI_RESET_CAP_KEEPS_MEM) ?
-		ACI_KEPT_BOS | ACI_KEPT_FREE : 0) |
-	       (aci_reset_has_cap(adev, ACI_RESET_CAP_KEEPS_PROGRESS) ? ACI_KEPT_PROGRESS : 0);
+	u32 caps = aci_reset_caps(adev, level);
+
+	return (caps & ACI_RESET_CAP_KEEPS_MEM ? ACI_KEPT_BOS | ACI_KEPT_FREE : 0) |
+	       (caps & ACI_RESET_CAP_KEEPS_PROGRESS ? ACI_KEPT_PROGRESS : 0);
 }
 
 static int aci_reset_rebuild(struct aci_device *adev, unsigned int kept)
@@ -325,13 +336,38 @@ void aci_reset_finish(struct aci_device *adev, int error, unsigned int kept)
 }
 
 /**
+ * aci_reset_begin() - somebody else is about to reset the card
+ * @adev: device
+ *
+ * Until aci_reset_finish() nobody touches the card, and work is queued.
+ *
+ * Return: whether the card was in use.
+ */
+bool aci_reset_begin(struct aci_device *adev)
+{
+	bool used;
+
+	flush_work(&adev->reset_work);
+	down_write(&adev->reset_sem);
+	used = aci_is_ok(adev);
+	if (used) {
+		WRITE_ONCE(adev->state, ACI_STATE_RESETTING);
+		aci_reset_hold_queues(adev);
+		aci_reset_set_running(adev, false);
+		aci_gem_zap_card_maps(adev);
+	}
+	up_write(&adev->reset_sem);
+	return used;
+}
+
+/**
  * aci_reset_work() - reset the card and rebuild what lived on it
  * @work: aci_device.reset_work
  */
 void aci_reset_work(struct work_struct *work)
 {
 	struct aci_device *adev = container_of(work, struct aci_device, reset_work);
-	unsigned int kept = aci_reset_keeps(adev);
+	unsigned int kept, level = ACI_RESET_CARD;
 	int ret;
 
 	/* Whoever waits for the card holds reset_sem: let them go. */
@@ -344,16 +380,10 @@ void aci_reset_work(struct work_struct *work)
 		aci_reset_set_running(adev, false);
 		/* What has been requested since is about what this reset ends. */
 		cancel_work(&adev->reset_work);
-		if (kept & ACI_KEPT_BOS)
-			aci_doorbell_zap_all(adev);
-		else
-			aci_gem_zap_card_maps(adev);
-		ret = aci_hw_reset(adev);
-		/* Or the card would be reset again and again. */
-		if (!ret && aci_telemetry_take_heartbeat_lost(adev))
-			ret = aci_hw_wait_heartbeat(adev);
+		aci_doorbell_zap_all(adev);
+		ret = aci_ladder_climb(adev, &level, &kept);
 		aci_reset_finish(adev, ret, kept);
-		trace_aci_reset(adev, ACI_RESET_CARD, aci_is_ok(adev) ? 0 : -EIO);
+		trace_aci_reset(adev, level, aci_is_ok(adev) ? 0 : -EIO);
 	}
 	up_write(&adev->reset_sem);
 }

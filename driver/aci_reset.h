@@ -24,7 +24,9 @@ void aci_reset_work(struct work_struct *work);
 int aci_reset_start(struct aci_device *adev);
 int aci_reset_stop(struct aci_device *adev);
 void aci_reset_hold_queues(struct aci_device *adev);
-unsigned int aci_reset_keeps(const struct aci_device *adev);
+bool aci_reset_begin(struct aci_device *adev);
+u32 aci_reset_caps(const struct aci_device *adev, unsigned int level);
+unsigned int aci_reset_keeps(const struct aci_device *adev, unsigned int level);
 void aci_reset_finish(struct aci_device *adev, int error, unsigned int kept);
 void aci_reset_remove(struct aci_device *adev);
 

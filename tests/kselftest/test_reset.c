@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Resets of the whole card: the ladder, whose rungs the virtual card can be told
+ * to break, and resets by others through sysfs and PCI error recovery.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "aci_harness.h"
+
+#define DRIVER		"/sys/bus/pci/drivers/aci"
+#define RESET_MESSAGE	"^aci [0-9a-f:.]+: .*card reset: .*$"
+#define WEDGED_MESSAGE	"^aci [0-9a-f:.]+: .*(card reset: .*|card reset failed .*|wedged: .*)$"
+
+FIXTURE(reset) {
+	struct aci_ctx ctx;
+	struct aci_card where;
+	struct aci_buf host;
+	struct aci_buf card;
+	char state_path[320];
+};
+
+FIXTURE_SETUP(reset)
+{
+	ASSERT_OK(aci_card_find(0, &self->where));
+	snprintf(self->state_path, sizeof(self->state_path), "%s/aci/state", self->where.sysfs);
+	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
+	ASSERT_OK(aci_buf_init(&self->ctx, &self->host, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
+	ASSERT_OK(aci_buf_init(&self->ctx, &self->card, KIB(64), DRM_ACI_PLACEMENT_CARD,
+			       DRM_ACI_BO_CPU_ACCESS));
+	memset(self->card.map, 0x5c, KIB(64));
+}
+
+FIXTURE_TEARDOWN(reset)
+{
+	card_ctl("clear", NULL, 0);
+	aci_ctx_fini(&self->ctx);
+}
+
+static bool reaches_state(const char *path, const char *state)
+{
+	__u64 end = now_ns() + aci_wait_ns();
+	char text[64];
+
+	do {
+		if (file_read(path, text, sizeof(text)) > 0 && !strcmp(text, state))
+			return true;
+	} while (now_ns() < end);
+	return false;
+}
+
+static struct drm_aci_query_vm vm_state(struct aci_ctx *ctx)
+{
+	struct drm_aci_query_vm vm = { 0 };
+
+	aci_query(ctx->fd, DRM_ACI_QUERY_VM, ctx->vm, &vm, sizeof(vm));
+	return vm;
+}
+
+/* What a process has after a reset that the card's memory did not survive. */
+static void check_memory_lost(struct __test_metadata *_metadata, FIXTURE_DATA(reset) *self)
+{
+	struct drm_aci_query_queue queue;
+
+	EXPECT_EQ(DRM_ACI_VM_LOST, vm_state(&self->ctx).flags);
+	EXPECT_TRUE(data_is(self->card.map, KIB(64), 0));
+	EXPECT_OK(aci_run_one(&self->ctx, desc_fill(self->card.va, KIB(64), 0x11, 1)));
+	EXPECT_OK(aci_run_one(&self->ctx, desc_copy(self->card.va, self->host.va, KIB(64))));
+	EXPECT_TRUE(data_is(self->host.map, KIB(64), 0x11));
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &queue,
+			    sizeof(queue)));
+	EXPECT_FALSE(queue.flags & DRM_ACI_QUEUE_BANNED);
+}
+
+/* --- The ladder --- */
+
+/* A card whose firmware hangs, and whose resets below a level fail. Returns how long it took. */
+static int climb(FIXTURE_DATA(reset) *self, const char *const faults[], __u64 *took_ns)
+{
+	__u64 start;
+	int err = 0;
+
+	for (unsigned int i = 0; faults[i] && !err; i++)
+		err = card_ctl(faults[i], NULL, 0);
+	err = err ?: card_ctl("firmware hang", NULL, 0);
+	if (!err && !reaches_state(self->state_path, "resetting"))
+		err = -ETIME;
+	start = now_ns();
+	if (!err && !reaches_state(self->state_path, "ok"))
+		err = -ETIME;
+	*took_ns = now_ns() - start;
+	return err;
+}
+
+TEST_F(reset, card_reset_helps)
+{
+	static const char * const faults[] = { NULL };
+	__u64 took_ns;
+
+	expect_begin("reset", 1, RESET_MESSAGE);
+	ASSERT_OK(climb(self, faults, &took_ns));
+	expect_end("reset");
+	EXPECT_EQ(0, vm_state(&self->ctx).flags);
+	EXPECT_TRUE(data_is(self->card.map, KIB(64), 0x5c));
+	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
+}
+
+TEST_F(reset, then_flr)
+{
+	static const char * const faults[] = { "reset fail level=card", NULL };
+	__u64 took_ns;
+
+	expect_begin("reset", 1, RESET_MESSAGE);
+	ASSERT_OK(climb(self, faults, &took_ns));
+	expect_end("reset");
+	check_memory_lost(_metadata, self);
+}
+
+/* A card reset that does not end is given the time that the card states, and no more. */
+TEST_F(reset, flr_after_the_bound)
+{
+	static const char * const faults[] = { "reset hang level=card", NULL };
+	__u64 took_ns;
+
+	expect_begin("reset", 1, RESET_MESSAGE);
+	ASSERT_OK(climb(self, faults, &took_ns));
+	expect_end("reset");
+	EXPECT_LT(2000000000ull, took_ns);
+	EXPECT_GT(30000000000ull, took_ns);
+	check_memory_lost(_metadata, self);
+}
+
+TEST_F(reset, then_bus)
+{
+	static const char * const faults[] = { "reset fail level=card", "reset fail level=flr",
+					       NULL };
+	__u64 took_ns;
+
+	expect_begin("reset", 1, RESET_MESSAGE);
+	ASSERT_OK(climb(self, faults, &took_ns));
+	expect_end("reset");
+	check_memory_lost(_metadata, self);
+}
+
+/* Beyond the last rung: wedged, with an error for all who wait, until the driver is bound again. */
+TEST_F(reset, then_wedged)
+{
+	struct aci_desc nop = desc_nop();
+	__u32 out;
+
+	ASSERT_OK(card_ctl("reset fail level=card", NULL, 0));
+	ASSERT_OK(card_ctl("reset fail level=flr", NULL, 0));
+	ASSERT_OK(card_ctl("reset fail level=bus", NULL, 0));
+	expect_begin("reset", 3, WEDGED_MESSAGE);
+	ASSERT_OK(card_ctl("hang next", NULL, 0));
+	ASSERT_OK(aci_submit_out(self->ctx.fd, self->ctx.queue, &nop, 1, &out));
+	ASSERT_OK(card_ctl("firmware hang", NULL, 0));
+	EXPECT_EQ(-ENODEV, aci_sync_result(self->ctx.fd, out, 0));
+	EXPECT_TRUE(reaches_state(self->state_path, "wedged"));
+	expect_end("reset");
+	EXPECT_EQ(-ENODEV, aci_run_one(&self->ctx, nop));
+	ASSERT_OK(card_ctl("clear", NULL, 0));
+	aci_ctx_fini(&self->ctx);
+	ASSERT_OK(file_write(DRIVER "/unbind", self->where.pci));
+	ASSERT_OK(file_write(DRIVER "/bind", self->where.pci));
+	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
+	EXPECT_OK(aci_run_one(&self->ctx, nop));
+}
+
+/* --- By others --- */
+
+static int write_reset(FIXTURE_DATA(reset) *self)
+{
+	char path[320];
+
+	snprintf(path, sizeof(path), "%s/reset", self->where.sysfs);
+	return file_write(path, "1");
+}
+
+TEST_F(reset, by_sysfs)
+{
+	ASSERT_OK(write_reset(self));
+	EXPECT_TRUE(reaches_state(self->state_path, "ok"));
+	check_memory_lost(_metadata, self);
+}
+
+struct load {
+	bool ready;
+	bool stop;
+	unsigned int good;
+	unsigned int lost;
+	int err;
+};
+
+/* Every job ends: well, with the right result, or with ECANCELED. */
+static void *load_run(void *arg)
+{
+	struct load *load = arg;
+	struct aci_desc descs[2];
+	struct aci_buf host;
+	struct aci_ctx ctx;
+	__u8 value = 0;
+
+	load->err = aci_ctx_init(&ctx, 0, ACI_ENGINE_CLASS_COPY, 0);
+	load->err = load->err ?: aci_buf_init(&ctx, &host, KIB(64), DRM_ACI_PLACEMENT_HOST, 0);
+	__atomic_store_n(&load->ready, true, __ATOMIC_RELEASE);
+	while (!load->err && !__atomic_load_n(&load->stop, __ATOMIC_RELAXED)) {
+		int ret;
+
+		descs[0] = desc_fill(host.va, KIB(64), ++value, 1);
+		descs[1] = desc_nop();
+		ret = aci_run(ctx.fd, ctx.queue, descs, 2);
+		if (ret == -ECANCELED)
+			load->lost++;
+		else if (ret)
+			load->err = ret;
+		else if (!data_is(host.map, KIB(64), value))
+			load->err = -EBADMSG;
+		else
+			load->good++;
+	}
+	aci_ctx_fini(&ctx);
+	return NULL;
+}
+
+TEST_F(reset, by_sysfs_under_load)
+{
+	struct load loads[2] = { 0 };
+	pthread_t threads[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_OK(pthread_create(&threads[i], NULL, load_run, &loads[i]));
+	for (i = 0; i < 2; i++)
+		while (!__atomic_load_n(&loads[i].ready, __ATOMIC_ACQUIRE))
+			;
+	for (i = 0; i < 5; i++)
+		EXPECT_OK(write_reset(self));
+	for (i = 0; i < 2; i++) {
+		__atomic_store_n(&loads[i].stop, true, __ATOMIC_RELAXED);
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, loads[i].err);
+		EXPECT_LT(0, loads[i].good);
+	}
+	EXPECT_TRUE(reaches_state(self->state_path, "ok"));
+	check_memory_lost(_metadata, self);
+}
+
+/* drivers/pci/pcie/aer_inject.c */
+struct aer_error_inj {
+	__u8 bus;
+	__u8 dev;
+	__u8 fn;
+	__u32 uncor_status;
+	__u32 cor_status;
+	__u32 header_log[4];
+	__u32 domain;
+};
+
+#define UNC_COMPLETION_TIMEOUT	0x00004000	/* not fatal */
+
+static int inject_aer(FIXTURE_DATA(reset) *self, __u32 uncor_status)
+{
+	struct aer_error_inj inj = { .uncor_status = uncor_status };
+	unsigned int domain, bus, dev, fn;
+	int fd, err = 0;
+
+	if (sscanf(self->where.pci, "%x:%x:%x.%x", &domain, &bus, &dev, &fn) != 4)
+		return -EINVAL;
+	inj.domain = domain;
+	inj.bus = (__u8)bus;
+	inj.dev = (__u8)dev;
+	inj.fn = (__u8)fn;
+	fd = open("/dev/aer_inject", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, &inj, sizeof(inj)) != sizeof(inj))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* The kernel reports and recovers in a thread of its own. */
+static bool recovers(FIXTURE_DATA(reset) *self, __u64 generation)
+{
+	struct drm_aci_query_device device = { 0 };
+	__u64 end = now_ns() + aci_wait_ns();
+
+	do {
+		aci_query(self->ctx.fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
+	} while (device.reset_generation == generation && now_ns() < end);
+	return device.reset_generation != generation && reaches_state(self->state_path, "ok");
+}
+
+static __u64 generation(FIXTURE_DATA(reset) *self)
+{
+	struct drm_aci_query_device device = { 0 };
+
+	aci_query(self->ctx.fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
+	return device.reset_generation;
+}
+
+TEST_F(reset, error_that_is_not_fatal)
+{
+	__u64 before = generation(self);
+
+	expect_some("reset", 40, "^(pcieport|aci) [0-9a-f:.]+: .*$");
+	ASSERT_OK(inject_aer(self, UNC_COMPLETION_TIMEOUT));
+	EXPECT_TRUE(recovers(self, before));
+	expect_end("reset");
+	/* The card was reachable: a card reset was enough. */
+	EXPECT_EQ(0, vm_state(&self->ctx).flags);
+	EXPECT_TRUE(data_is(self->card.map, KIB(64), 0x5c));
+	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
+}
+
+TEST_HARNESS_MAIN
