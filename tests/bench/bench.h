@@ -30,6 +30,17 @@ static inline void bench_begin(void)
 	BENCH_MARK(0);
 }
 
+/* What happens between these two belongs to no region. */
+static inline void bench_pause(void)
+{
+	BENCH_MARK(2);
+}
+
+static inline void bench_resume(void)
+{
+	BENCH_MARK(3);
+}
+
 /* The region ends here; what it is printed as, and how many operations it had. */
 #define bench_end(operations, ...) do {		\
 	BENCH_MARK(1);				\
@@ -57,6 +68,9 @@ void bench_bind(int fd, uint32_t vm_id, uint32_t handle, uint64_t va, uint64_t b
 
 void bench_floor(void);
 void bench_kernel_queue(void);
+void bench_user_queue(void);
 void bench_nvme(void);
+void bench_memory(void);
+void bench_latency(void);
 
 #endif /* BENCH_H */

@@ -3,9 +3,9 @@
  * QEMU TCG plugin: guest instructions between two marker instructions.
  *
  * The guest executes nopl 0x5a5a00NN(%rax,%rax,1): NN 0 begins a region, 1 ends
- * it. At the end of a region one line tells what was executed in it by all
- * CPUs: user, kernel image, and each page of the module area, so that the
- * reader can tell one module's text from another's:
+ * it; between 2 and 3 nothing is counted. At the end of a region one line tells
+ * what was executed in it by all CPUs: user, kernel image, and each page of the
+ * module area, so that the reader can tell one module's text from another's:
  *
  *     region user N kernel N module N pages ADDR:N ...
  *
@@ -61,24 +61,30 @@ struct counters {
 };
 
 static struct qemu_plugin_scoreboard *score;
-static struct counters total, begin;
+static struct counters total;	/* of the region */
 static bool region_is_open;
+/* Pages with code that was translated: few of them. */
+static uint32_t used_pages[MODULE_PAGES];
+static unsigned int used_count;
+static bool page_is_used[MODULE_PAGES];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static FILE *out;
 
-static void sum_counters(struct counters *sum)
+enum marker { MARKER_BEGIN, MARKER_END, MARKER_PAUSE, MARKER_RESUME, MARKERS };
+
+/* Adds what all CPUs have counted to @sum, @sign times. */
+static void add_counters(struct counters *sum, uint64_t sign)
 {
 	int vcpu, count = qemu_plugin_num_vcpus();
 
-	memset(sum, 0, sizeof(*sum));
 	for (vcpu = 0; vcpu < count; vcpu++) {
 		const struct counters *c = qemu_plugin_scoreboard_find(score, vcpu);
-		unsigned int page;
+		unsigned int i;
 
-		sum->user += c->user;
-		sum->kernel += c->kernel;
-		for (page = 0; page < MODULE_PAGES; page++)
-			sum->module[page] += c->module[page];
+		sum->user += sign * c->user;
+		sum->kernel += sign * c->kernel;
+		for (i = 0; i < used_count; i++)
+			sum->module[used_pages[i]] += sign * c->module[used_pages[i]];
 	}
 }
 
@@ -88,30 +94,34 @@ static void print_region(void)
 	unsigned int page;
 
 	for (page = 0; page < MODULE_PAGES; page++)
-		module += total.module[page] - begin.module[page];
-	fprintf(out, "region user %" PRIu64 " kernel %" PRIu64 " module %" PRIu64 " pages",
-		total.user - begin.user, total.kernel - begin.kernel, module);
+		module += total.module[page];
+	fprintf(out, "region user %" PRIu64 " kernel %" PRIu64 " module %" PRIu64 " pages", total.user,
+		total.kernel, module);
 	for (page = 0; page < MODULE_PAGES; page++)
-		if (total.module[page] != begin.module[page])
+		if (total.module[page])
 			fprintf(out, " %" PRIx64 ":%" PRIu64, MODULES_START + ((uint64_t)page << 12),
-				total.module[page] - begin.module[page]);
+				total.module[page]);
 	fputc('\n', out);
 	fflush(out);
 }
 
 static void exec_marker(unsigned int vcpu, void *opaque)
 {
-	bool is_end = (uintptr_t)opaque;
+	enum marker marker = (uintptr_t)opaque;
 
 	(void)vcpu;
 	pthread_mutex_lock(&lock);
-	if (!is_end) {
-		sum_counters(&begin);
-	} else if (region_is_open) {
-		sum_counters(&total);
-		print_region();
+	if (marker == MARKER_BEGIN) {
+		memset(&total, 0, sizeof(total));
+		region_is_open = true;
 	}
-	region_is_open = !is_end;
+	/* The differences of two counts, modulo 2^64. */
+	if (region_is_open)
+		add_counters(&total, marker == MARKER_BEGIN || marker == MARKER_RESUME ? UINT64_MAX : 1);
+	if (region_is_open && marker == MARKER_END) {
+		print_region();
+		region_is_open = false;
+	}
 	pthread_mutex_unlock(&lock);
 }
 
@@ -126,7 +136,20 @@ static bool is_marker(const struct qemu_plugin_insn *insn, unsigned int *id)
 	if (memcmp(bytes, nopl, sizeof(nopl)) || bytes[5] || bytes[6] != 0x5a || bytes[7] != 0x5a)
 		return false;
 	*id = bytes[4];
-	return *id < 2;
+	return *id < MARKERS;
+}
+
+static unsigned int module_page(uint64_t address)
+{
+	unsigned int page = (unsigned int)((address - MODULES_START) >> 12);
+
+	pthread_mutex_lock(&lock);
+	if (!page_is_used[page]) {
+		page_is_used[page] = true;
+		used_pages[used_count++] = page;
+	}
+	pthread_mutex_unlock(&lock);
+	return page;
 }
 
 static size_t counter_offset(uint64_t address)
@@ -135,7 +158,7 @@ static size_t counter_offset(uint64_t address)
 		return offsetof(struct counters, user);
 	if (address < MODULES_START)
 		return offsetof(struct counters, kernel);
-	return offsetof(struct counters, module) + ((address - MODULES_START) >> 12) * sizeof(uint64_t);
+	return offsetof(struct counters, module) + module_page(address) * sizeof(uint64_t);
 }
 
 static void translate_block(struct qemu_plugin_tb *tb, void *opaque)

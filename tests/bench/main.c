@@ -18,7 +18,10 @@ static const struct topic {
 } topics[] = {
 	{ "floor", bench_floor },
 	{ "kernel_queue", bench_kernel_queue },
+	{ "user_queue", bench_user_queue },
 	{ "nvme", bench_nvme },
+	{ "memory", bench_memory },
+	{ "latency", bench_latency },
 };
 
 static void print_sections(void)

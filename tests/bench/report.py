@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Joins what aci_bench printed with what icount_plugin counted.
 
-usage: report.py boot GUEST_OUTPUT PLUGIN_OUTPUT ACI_KO --json FILE [--kernel RELEASE]
+usage: report.py boot GUEST_OUTPUT PLUGIN_OUTPUT ACI_KO --json FILE [--kernel RELEASE] [--host OUTPUT]
        report.py median REPORT.json... [--json FILE]
 
 The JSON is described in tests/bench/README.md. "median" prints the tables and
@@ -81,8 +81,9 @@ def read_slopes(rows):
 def read_boot(args):
     guest = open(args.files[0]).read()
     rows = read_counts(guest, open(args.files[1]).read(), text_sections(args.files[2], guest))
+    printed = guest + (open(args.host).read() if args.host else "")
     values = [{"name": name, "unit": unit, "value": float(value)}
-              for unit, value, name in re.findall(r"^value (\S+) (\S+) (.+?)\s*$", guest, re.M)]
+              for unit, value, name in re.findall(r"^value (\S+) (\S+) (.+?)\s*$", printed, re.M)]
     return {"kernel": args.kernel, "boots": 1, "instructions": rows, "values": values + read_slopes(rows)}
 
 
@@ -159,6 +160,7 @@ def main():
     parser.add_argument("files", nargs="+")
     parser.add_argument("--json")
     parser.add_argument("--kernel", default="")
+    parser.add_argument("--host")
     args = parser.parse_args()
     report = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION}
     report |= read_boot(args) if args.what == "boot" else read_median(args)
