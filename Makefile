@@ -230,7 +230,7 @@ demo:	## everything at work in a virtual machine, from nothing
 	$(Q)$(MAKE) --no-print-directory user-vm module-vm KERNELS=$(KERNEL)
 	$(Q)tests/demo/run
 
-bench:	## guest instructions per job, median of three boots
+bench:	## what operations cost, against bars; see tests/bench/README.md
 	$(Q)tests/vm/setup root backports
 	$(Q)$(MAKE) --no-print-directory user-vm module-vm KERNELS=backports
 	$(Q)$(in-root) make --no-print-directory O=build/user WERROR=1 bench-targets
