@@ -9,6 +9,7 @@
 #include "aci_test.h"
 
 #define CTL_PORT	"/dev/virtio-ports/aci.ctl0"
+#define RESET_MESSAGE	"^aci [0-9a-f:.]+: .*card reset: no heartbeat$"
 
 /* A reply is one line; all of it is read, or the next command would find the rest. */
 static int ctl_read_line(int fd, char *line, size_t bytes)
@@ -138,5 +139,34 @@ int file_write(const char *path, const char *text)
 	if (put < 0)
 		err = -errno;
 	close(fd);
+	return err;
+}
+
+bool card_reaches_state(const struct aci_card *card, const char *state)
+{
+	__u64 end = now_ns() + aci_wait_ns();
+	char path[300], text[64];
+
+	snprintf(path, sizeof(path), "%s/aci/state", card->sysfs);
+	do {
+		if (file_read(path, text, sizeof(text)) > 0 && !strcmp(text, state))
+			return true;
+	} while (now_ns() < end);
+	return false;
+}
+
+int card_reset(const struct aci_card *card, const char *test)
+{
+	int err;
+
+	expect_begin(test, 1, RESET_MESSAGE);
+	err = card_ctl("heartbeat stop", NULL, 0);
+	if (!err && !card_reaches_state(card, "resetting"))
+		err = -ETIME;
+	if (!err)
+		err = card_ctl("heartbeat start", NULL, 0);
+	if (!err && !card_reaches_state(card, "ok"))
+		err = -ETIME;
+	expect_end(test);
 	return err;
 }

@@ -162,6 +162,10 @@ __u64 data_random(__u64 *state);
 int card_ctl(const char *command, char *reply, size_t reply_bytes);
 /** card_engine_busy() - whether an engine of the class ("copy", "compute") runs a queue now */
 bool card_engine_busy(const char *engine_class);
+/** card_reaches_state() - whether sysfs says so within the time of a wait */
+bool card_reaches_state(const struct aci_card *card, const char *state);
+/** card_reset() - card 0 seems dead until the driver resets it; then its heart beats again */
+int card_reset(const struct aci_card *card, const char *test);
 /** expect_begin() - announce @count kernel messages at warning level that match @regex */
 void expect_begin(const char *test, unsigned int count, const char *regex);
 /** expect_some() - announce any number of them up to @max, where it is not the test's matter */

@@ -7,14 +7,12 @@
 #define DRIVER		"/sys/bus/pci/drivers/aci"
 #define WEDGED_MESSAGES	\
 	"^aci [0-9a-f:.]+: .*(card reset: no heartbeat|card reset failed .*|wedged: .*)$"
-#define RESET_MESSAGE	"^aci [0-9a-f:.]+: .*card reset: no heartbeat$"
 
 FIXTURE(faults) {
 	struct aci_ctx ctx;
 	struct aci_buf host;
 	struct aci_buf card;
 	struct aci_card where;
-	char state_path[300];
 	__u64 generation;
 };
 
@@ -29,7 +27,6 @@ static struct drm_aci_query_device device_state(int fd)
 FIXTURE_SETUP(faults)
 {
 	ASSERT_OK(aci_card_find(0, &self->where));
-	snprintf(self->state_path, sizeof(self->state_path), "%s/aci/state", self->where.sysfs);
 	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
 	ASSERT_OK(aci_buf_init(&self->ctx, &self->host, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
 	ASSERT_OK(aci_buf_init(&self->ctx, &self->card, KIB(64), DRM_ACI_PLACEMENT_CARD, 0));
@@ -42,36 +39,6 @@ FIXTURE_TEARDOWN(faults)
 	aci_ctx_fini(&self->ctx);
 }
 
-/* Whether the driver says in sysfs that the card is in the state, within the time of a wait. */
-static bool reaches_state(FIXTURE_DATA(faults) *self, const char *state)
-{
-	__u64 end = now_ns() + aci_wait_ns();
-	char text[64];
-
-	do {
-		if (file_read(self->state_path, text, sizeof(text)) > 0 && !strcmp(text, state))
-			return true;
-	} while (now_ns() < end);
-	return false;
-}
-
-/* The card seems dead until the driver resets it; then its heart beats again. */
-static int reset_card(FIXTURE_DATA(faults) *self, const char *test)
-{
-	int err;
-
-	expect_begin(test, 1, RESET_MESSAGE);
-	err = card_ctl("heartbeat stop", NULL, 0);
-	if (!err && !reaches_state(self, "resetting"))
-		err = -ETIME;
-	if (!err)
-		err = card_ctl("heartbeat start", NULL, 0);
-	if (!err && !reaches_state(self, "ok"))
-		err = -ETIME;
-	expect_end(test);
-	return err;
-}
-
 /* Card memory is intact, or it is zero and the VM says so. */
 TEST_F(faults, reset_keeps_objects)
 {
@@ -80,7 +47,7 @@ TEST_F(faults, reset_keeps_objects)
 
 	data_fill(self->host.map, KIB(64), 1);
 	ASSERT_OK(aci_run_one(&self->ctx, desc_copy(self->host.va, self->card.va, KIB(64))));
-	ASSERT_OK(reset_card(self, "faults.reset_keeps_objects"));
+	ASSERT_OK(card_reset(&self->where, "faults.reset_keeps_objects"));
 	EXPECT_EQ(self->generation + 1, device_state(self->ctx.fd).reset_generation);
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_VM, self->ctx.vm, &vm, sizeof(vm)));
 	lost = vm.flags & DRM_ACI_VM_LOST;
@@ -101,7 +68,7 @@ TEST_F(faults, queue_is_the_same_after_reset)
 	ASSERT_OK(aci_run_one(&self->ctx, desc_fill(self->host.va, KIB(64), 1, 1)));
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &before,
 			    sizeof(before)));
-	ASSERT_OK(reset_card(self, "faults.queue_is_the_same"));
+	ASSERT_OK(card_reset(&self->where, "faults.queue_is_the_same"));
 	ASSERT_OK(aci_run_one(&self->ctx, desc_fill(self->host.va, KIB(64), 2, 1)));
 	EXPECT_TRUE(data_is(self->host.map, KIB(64), 2));
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &after,
@@ -126,7 +93,7 @@ TEST_F(faults, waiting_job_survives_reset)
 	ASSERT_OK(aci_gate_syncobj(&gate, self->ctx.fd, &syncs[0].handle));
 	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[1].handle));
 	ASSERT_OK(aci_submit(self->ctx.fd, self->ctx.queue, &desc, 1, syncs, 2));
-	ASSERT_OK(reset_card(self, "faults.waiting_job"));
+	ASSERT_OK(card_reset(&self->where, "faults.waiting_job"));
 	aci_gate_open(&gate);
 	EXPECT_OK(aci_sync_result(self->ctx.fd, syncs[1].handle, 0));
 	EXPECT_TRUE(data_is(self->host.map, KIB(64), 0x21));
@@ -153,7 +120,7 @@ TEST_F(faults, started_job_is_lost_others_run)
 		desc = desc_fill(self->host.va + i * 8, 8, i + 1, 8);
 		ASSERT_OK(aci_submit_out(self->ctx.fd, queue, &desc, 1, &behind[i]));
 	}
-	ASSERT_OK(reset_card(self, "faults.started_job"));
+	ASSERT_OK(card_reset(&self->where, "faults.started_job"));
 	EXPECT_EQ(-ECANCELED, aci_sync_result(self->ctx.fd, started, 0));
 	for (i = 0; i < 4; i++) {
 		EXPECT_OK(aci_sync_result(self->ctx.fd, behind[i], 0));
@@ -175,7 +142,7 @@ TEST_F(faults, cpu_mapping_survives_reset)
 	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_CARD,
 			       DRM_ACI_BO_CPU_ACCESS));
 	data_fill(buf.map, KIB(64), 3);
-	ASSERT_OK(reset_card(self, "faults.cpu_mapping"));
+	ASSERT_OK(card_reset(&self->where, "faults.cpu_mapping"));
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_VM, self->ctx.vm, &vm, sizeof(vm)));
 	if (!(vm.flags & DRM_ACI_VM_LOST)) {
 		EXPECT_EQ(-1, data_check(buf.map, KIB(64), 3));
@@ -210,7 +177,7 @@ TEST_F(faults, card_that_stays_dead_is_wedged)
 	expect_begin("faults.wedged", 3, WEDGED_MESSAGES);
 	ASSERT_OK(card_ctl("heartbeat stop", NULL, 0));
 	ASSERT_OK(aci_submit(self->ctx.fd, self->ctx.queue, &nop, 1, syncs, 2));
-	EXPECT_TRUE(reaches_state(self, "wedged"));
+	EXPECT_TRUE(card_reaches_state(&self->where, "wedged"));
 	expect_end("faults.wedged");
 	ASSERT_OK(card_ctl("heartbeat start", NULL, 0));
 
