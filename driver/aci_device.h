@@ -18,8 +18,8 @@
  *	aci_device.bo_lock	list of BOs and their DMA mappings
  *	aci_inval.lock
  *	aci_fence_ctx.lock	dma_fence lock of one queue's fences
- *	aci_queue.lock		leaf, as are aci_bind_fifo.lock, aci_admin.lock and
- *				aci_notify.lock
+ *	aci_queue.lock		leaf, as are aci_bind_fifo.lock, aci_admin.lock,
+ *				aci_notify.lock and aci_quotas.lock
  *
  * A dma_fence is signalled under its aci_fence_ctx.lock, and under none of the
  * leaf locks. Fence callbacks of others run there; ours take a queue's leaf.
@@ -53,6 +53,7 @@
 #include "aci_inval.h"
 #include "aci_irq.h"
 #include "aci_pm.h"
+#include "aci_quota.h"
 #include "aci_save.h"
 #include "aci_telemetry.h"
 #include "aci_vram.h"
@@ -158,6 +159,9 @@ struct aci_device {
 	struct xarray doorbells_by_id;
 	/** @doorbell_lock: see aci_doorbell.h */
 	struct rw_semaphore doorbell_lock;
+
+	/** @quotas: what users have */
+	struct aci_quotas quotas;
 
 	/** @bo_lock: protects @bos and the DMA mappings of its entries */
 	struct mutex bo_lock;

@@ -179,6 +179,7 @@ static int aci_device_init(struct aci_device *adev, struct pci_dev *pdev)
 		ret = drmm_mutex_init(&adev->drm, &adev->bo_lock);
 	ret = ret ?: aci_import_init(adev);
 	ret = ret ?: aci_save_init(adev);
+	aci_quota_init(adev);
 	return ret ?: aci_vram_init(adev);
 }
 

@@ -239,6 +239,7 @@ static void aci_queue_release_id(struct aci_queue *queue)
 {
 	aci_irq_put_vector(queue->adev, queue->vector);
 	ida_free(&queue->adev->queue_ids, queue->id);
+	aci_quota_uncharge(queue->adev, queue->user, ACI_QUOTA_QUEUES, 1);
 }
 
 static void aci_queue_unlink(struct aci_queue *queue)
@@ -435,9 +436,14 @@ static int aci_queue_bind_id(struct aci_queue *queue, const struct aci_file *afi
 	struct aci_device *adev = queue->adev;
 	int ret;
 
+	queue->user = aci_quota_charge(adev, ACI_QUOTA_QUEUES, 1);
+	if (IS_ERR(queue->user))
+		return PTR_ERR(queue->user);
 	ret = ida_alloc_max(&adev->queue_ids, adev->caps.queues - 1, GFP_KERNEL);
-	if (ret < 0)
+	if (ret < 0) {
+		aci_quota_uncharge(adev, queue->user, ACI_QUOTA_QUEUES, 1);
 		return ret;
+	}
 	queue->id = ret;
 	queue->vector = aci_irq_take_vector(adev);
 	queue->doorbell = adev->doorbells + ((size_t)queue->id << adev->caps.db_shift);
@@ -538,7 +544,8 @@ err_queue:
  * @data: struct drm_aci_queue_create
  * @file: caller
  *
- * Return: 0 or a negative error; -ENOSPC if the card has no queue left.
+ * Return: 0 or a negative error; -ENOSPC if the card has no queue left, -EDQUOT
+ * if the caller may have no more.
  */
 int aci_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {

@@ -28,6 +28,7 @@
 
 struct aci_device;
 struct aci_file;
+struct aci_quota_user;
 struct aci_vm;
 struct drm_aci_query_queue;
 struct drm_device;
@@ -142,6 +143,8 @@ struct aci_queue {
 	struct aci_vm *vm;
 	/** @id: the card's queue id */
 	u32 id;
+	/** @user: who the queue counts for */
+	struct aci_quota_user *user;
 	/** @vector: interrupt vector */
 	unsigned int vector;
 	/** @engine_class: ACI_ENGINE_CLASS_* */

@@ -131,14 +131,23 @@ static int aci_userptr_pin(struct aci_userptr *user, unsigned long addr)
 	return ret;
 }
 
-static int aci_userptr_account(const struct aci_userptr *user)
+static void aci_userptr_unaccount(struct aci_userptr *user)
+{
+	atomic64_sub(user->page_count, &user->mm->pinned_vm);
+	aci_quota_uncharge(user->adev, user->user, ACI_QUOTA_PINNED, user->page_count);
+}
+
+static int aci_userptr_account(struct aci_userptr *user)
 {
 	u64 limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 
+	user->user = aci_quota_charge(user->adev, ACI_QUOTA_PINNED, user->page_count);
+	if (IS_ERR(user->user))
+		return PTR_ERR(user->user);
 	if (atomic64_add_return(user->page_count, &user->mm->pinned_vm) <= limit ||
 	    capable(CAP_IPC_LOCK))
 		return 0;
-	atomic64_sub(user->page_count, &user->mm->pinned_vm);
+	aci_userptr_unaccount(user);
 	return -ENOMEM;
 }
 
@@ -152,12 +161,13 @@ static void aci_userptr_free(struct aci_userptr *user)
 		unpin_user_page_range_dirty_lock(sg_page(sg), sg->length >> PAGE_SHIFT,
 						 !aci_userptr_is_readonly(user));
 	sg_free_append_table(&user->pages);
-	atomic64_sub(user->page_count, &user->mm->pinned_vm);
+	aci_userptr_unaccount(user);
 	mmdrop(user->mm);
 	kfree(user);
 }
 
-static struct aci_userptr *aci_userptr_create(unsigned long addr, u64 bytes, bool readonly)
+static struct aci_userptr *aci_userptr_create(struct aci_device *adev, unsigned long addr,
+					      u64 bytes, bool readonly)
 {
 	struct aci_userptr *user = kzalloc_obj(*user, GFP_KERNEL_ACCOUNT);
 	int ret;
@@ -167,6 +177,7 @@ static struct aci_userptr *aci_userptr_create(unsigned long addr, u64 bytes, boo
 	user->page_count = bytes >> PAGE_SHIFT;
 	user->dir = readonly ? DMA_TO_DEVICE : DMA_BIDIRECTIONAL;
 	user->mm = current->mm;
+	user->adev = adev;
 	ret = aci_userptr_account(user);
 	if (ret) {
 		kfree(user);
@@ -300,7 +311,7 @@ int aci_bo_create_userptr_ioctl(struct drm_device *drm, void *data, struct drm_f
 	ret = aci_userptr_check_args(adev, args);
 	if (ret)
 		return ret;
-	user = aci_userptr_create(untagged_addr((unsigned long)args->addr), args->size,
+	user = aci_userptr_create(adev, untagged_addr((unsigned long)args->addr), args->size,
 				  args->flags & DRM_ACI_USERPTR_READONLY);
 	if (IS_ERR(user))
 		return PTR_ERR(user);

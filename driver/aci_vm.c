@@ -82,6 +82,29 @@ void aci_va_free_list(struct list_head *vas)
 	}
 }
 
+static int aci_vm_take_id(struct aci_vm *vm)
+{
+	struct aci_device *adev = vm->adev;
+	int ret;
+
+	vm->user = aci_quota_charge(adev, ACI_QUOTA_VMS, 1);
+	if (IS_ERR(vm->user))
+		return PTR_ERR(vm->user);
+	ret = ida_alloc_range(&adev->vm_ids, 1, adev->caps.vms, GFP_KERNEL);
+	if (ret < 0) {
+		aci_quota_uncharge(adev, vm->user, ACI_QUOTA_VMS, 1);
+		return ret;
+	}
+	vm->card_id = ret;
+	return 0;
+}
+
+static void aci_vm_release_id(struct aci_vm *vm)
+{
+	ida_free(&vm->adev->vm_ids, vm->card_id);
+	aci_quota_uncharge(vm->adev, vm->user, ACI_QUOTA_VMS, 1);
+}
+
 static int aci_vm_create_on_card(struct aci_vm *vm)
 {
 	struct aci_admin_req req = {
@@ -160,7 +183,7 @@ void aci_vm_teardown(struct aci_vm *vm)
 	/* The card may still translate through the tables until it is reset. */
 	if (ret)
 		aci_reset_and_wait(adev, generation, "VM could not be deleted");
-	ida_free(&adev->vm_ids, vm->card_id);
+	aci_vm_release_id(vm);
 	aci_vm_drop_mappings(vm);
 	aci_vm_put(vm);
 }
@@ -273,10 +296,9 @@ static struct aci_vm *aci_vm_create(struct aci_device *adev, u32 mode)
 	ret = aci_pt_init(&vm->pt, adev);
 	if (ret)
 		goto err_vm;
-	ret = ida_alloc_range(&adev->vm_ids, 1, adev->caps.vms, GFP_KERNEL);
-	if (ret < 0)
+	ret = aci_vm_take_id(vm);
+	if (ret)
 		goto err_pt;
-	vm->card_id = ret;
 	ret = aci_vm_publish(vm);
 	if (ret)
 		goto err_id;
@@ -286,7 +308,7 @@ err_id:
 	/* Unless the card refused, it may have made the VM. */
 	if (ret == -ETIMEDOUT || ret == -EAGAIN)
 		aci_reset_and_wait(adev, generation, "VM could not be created");
-	ida_free(&adev->vm_ids, vm->card_id);
+	aci_vm_release_id(vm);
 err_pt:
 	aci_pt_fini(&vm->pt);
 err_vm:
@@ -300,7 +322,8 @@ err_vm:
  * @data: struct drm_aci_vm_create
  * @file: caller
  *
- * Return: 0 or a negative error; -ENOSPC if the card has no VM left.
+ * Return: 0 or a negative error; -ENOSPC if the card has no VM left, -EDQUOT if
+ * the caller may have no more.
  */
 int aci_vm_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {

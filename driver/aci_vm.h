@@ -18,6 +18,7 @@
 
 struct aci_device;
 struct aci_file;
+struct aci_quota_user;
 struct drm_aci_query_vm;
 
 /**
@@ -46,6 +47,8 @@ struct aci_vm {
 	u32 mode;
 	/** @card_id: the card's VM id */
 	u16 card_id;
+	/** @user: who it counts for */
+	struct aci_quota_user *user;
 	/** @lock: protects all down to @mapped_bytes, and the tree */
 	struct mutex lock;
 	/** @dead: the VM is on its way out */

@@ -295,6 +295,7 @@ struct drm_aci_bo_create {
  * can be written is anonymous memory.) EOPNOTSUPP: other memory, memory that the
  * card does not reach, or a card that does not snoop. EFAULT: nothing is mapped
  * there, or not writable without DRM_ACI_USERPTR_READONLY. ENOMEM: RLIMIT_MEMLOCK.
+ * EDQUOT: the quota of the user.
  * Such a BO has no mmap offset (EACCES) and cannot be exported (EOPNOTSUPP). With
  * DRM_ACI_USERPTR_READONLY it can only be bound with DRM_ACI_BIND_READONLY (EACCES).
  */
