@@ -1,133 +1,417 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Random ioctls of the driver's own: members are taken from a pool of valid
- * ids, borders and nonsense. Nothing may break for those who behave; that the
- * kernel says nothing about it is checked by whoever reads its log.
+ * A hostile user: calls that are valid, nearly valid and nonsense, on objects
+ * that are in use; jobs whose descriptors and command buffers are garbage.
+ * Nothing may break for those who behave, no reply may tell what is none of the
+ * caller's business, and all of it must be gone with the file. That the kernel
+ * has nothing to say about it is checked by whoever reads its log.
+ *
+ * ACI_FUZZ_CALLS and ACI_FUZZ_SEED in the environment make it longer, and other.
  */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <aci/aci_tcs.h>
+
 #include "aci_harness.h"
+#include "aci_fuzz.h"
 
-#define ROUNDS		40
-#define CALLS		400
-#define BYTES_MAX	MIB(1)	/* of a BO: the fuzzer shall not meet the end of memory */
+#define CALLS		40000
+#define CALLS_A_FILE	2000	/* then a new file, as the old one has lost its queues */
+#define BYTES_MAX	MIB(1)	/* of a BO: the end of memory is not what is looked for */
+#define BOS		8
+#define VMS		3
+#define QUEUES		4
+#define SYNCOBJS	4
 
-struct fuzz {
-	__u64 random;
-	struct aci_ctx ctx;
-	__u32 handle;
-	__u32 syncobj;
-	__u8 *memory;		/* what pointers point to */
-	__u64 bytes;
-	unsigned int successes;
-};
+/* What the file has; 0: no such object. */
+static struct {
+	__u32 vms[VMS];
+	__u32 queues[QUEUES];
+	__u32 bos[BOS];
+	__u32 syncobjs[SYNCOBJS];
+	int dmabuf;
+	__u64 va;
+} own;
 
-static __u64 pick_u64(struct fuzz *fuzz)
+static __u32 pick(struct fuzz *fuzz, const __u32 *ids, unsigned int count)
 {
-	const __u64 pool[] = {
-		0, 1, 2, 3, 4, 7, 8, 24, 32, 48, 63, 64, 65, 128, 4095, 4096, 8192, 65536,
-		0x7fffffff, 0x80000000, 0xffffffff, 1ull << 32, 1ull << 47, 1ull << 48,
-		1ull << 63, ~0ull, ~0ull << 12, fuzz->ctx.vm, fuzz->ctx.queue, fuzz->handle,
-		fuzz->syncobj, fuzz->ctx.next_va, fuzz->ctx.next_va + 4096,
-		USER_PTR(fuzz->memory), USER_PTR(fuzz->memory) + 4096,
-		USER_PTR(fuzz->memory) + fuzz->bytes - 64, 0xffffffff81000000ull,
-	};
+	unsigned int first = fuzz_below(fuzz, count), i;
 
-	if (!(data_random(&fuzz->random) % 16))
-		return data_random(&fuzz->random);
-	return pool[data_random(&fuzz->random) % ARRAY_SIZE(pool)];
+	for (i = 0; i < count; i++)
+		if (ids[(first + i) % count])
+			return ids[(first + i) % count];
+	return 0;
 }
 
-static void fill_words(struct fuzz *fuzz, void *data, size_t bytes)
-{
-	size_t i;
+#define PICK(kind)	pick(fuzz, own.kind, ARRAY_SIZE(own.kind))
 
-	for (i = 0; i < bytes / 4; i++)
-		((__u32 *)data)[i] = (__u32)pick_u64(fuzz);
-	/* Half of all pairs of words are one long value. */
-	for (i = 0; i < bytes / 8; i++)
-		if (data_random(&fuzz->random) & 1)
-			((__u64 *)data)[i] = pick_u64(fuzz);
+static void forget(__u32 *ids, unsigned int count, __u32 id)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (ids[i] == id)
+			ids[i] = 0;
 }
 
-/* Mostly well-formed, or nearly every call would end at its first check. */
-static void sane_array(struct fuzz *fuzz, struct drm_aci_array *array, __u32 stride)
+/* Returns an id that has to make place, or 0. */
+static __u32 note(struct fuzz *fuzz, __u32 *ids, unsigned int count, __u32 id)
 {
-	if (!(data_random(&fuzz->random) % 4))
-		return;
-	array->stride = stride;
-	array->count = data_random(&fuzz->random) % 4;
-	array->ptr = array->count ? USER_PTR(fuzz->memory) : 0;
+	unsigned int i;
+	__u32 old;
+
+	for (i = 0; i < count && ids[i]; i++)
+		;
+	if (i == count)
+		i = fuzz_below(fuzz, count);
+	old = ids[i];
+	ids[i] = id;
+	return old;
 }
 
-static void call_vm_bind(struct fuzz *fuzz, struct drm_aci_vm_bind *bind)
+#define NOTE(kind, id)		note(fuzz, own.kind, ARRAY_SIZE(own.kind), id)
+#define FORGET(kind, id)	forget(own.kind, ARRAY_SIZE(own.kind), id)
+
+static __u64 some_va(struct fuzz *fuzz)
 {
+	return own.va + fuzz_below(fuzz, 64) * KIB(64);
+}
+
+static void fill_syncs(struct fuzz *fuzz, struct drm_aci_array *array, size_t at)
+{
+	struct drm_aci_sync *syncs = (void *)(fuzz->memory + at);
+	unsigned int i;
+
+	array->stride = sizeof(*syncs);
+	array->count = own.syncobjs[0] ? fuzz_below(fuzz, 3) : 0;
+	array->ptr = array->count ? USER_PTR(syncs) : 0;
+	for (i = 0; i < array->count; i++) {
+		syncs[i] = (struct drm_aci_sync){
+			/* Most have no fence to wait for. */
+			.flags = fuzz_below(fuzz, 4) ? DRM_ACI_SYNC_SIGNAL : 0,
+			.handle = PICK(syncobjs),
+		};
+		if (!fuzz_below(fuzz, 3)) {
+			syncs[i].flags |= DRM_ACI_SYNC_TIMELINE;
+			syncs[i].point = 1 + fuzz_below(fuzz, 100);
+		}
+	}
+}
+
+/* --- The calls --- */
+
+static void fill_query(struct fuzz *fuzz, void *arg)
+{
+	struct drm_aci_query *query = arg;
+
+	query->type = fuzz_below(fuzz, DRM_ACI_QUERY_VM + 1);
+	query->size = fuzz_below(fuzz, 1024);
+	query->ptr = USER_PTR(fuzz->memory);
+	if (query->type == DRM_ACI_QUERY_QUEUE)
+		query->index = PICK(queues);
+	if (query->type == DRM_ACI_QUERY_VM)
+		query->index = PICK(vms);
+}
+
+static void fill_vm_create(struct fuzz *fuzz, void *arg)
+{
+}
+
+static void done_vm_create(struct fuzz *fuzz, const void *before, const void *after)
+{
+	const struct drm_aci_vm_create *create = after;
+	__u32 old = NOTE(vms, create->vm_id);
+
+	/* It stays if it has queues, to the end of the file. */
+	if (old)
+		aci_vm_destroy(fuzz->fd, old);
+}
+
+static void fill_vm_destroy(struct fuzz *fuzz, void *arg)
+{
+	((struct drm_aci_vm_destroy *)arg)->vm_id = PICK(vms);
+}
+
+static void done_vm_destroy(struct fuzz *fuzz, const void *before, const void *after)
+{
+	FORGET(vms, ((const struct drm_aci_vm_destroy *)before)->vm_id);
+}
+
+static void fill_vm_bind(struct fuzz *fuzz, void *arg)
+{
+	struct drm_aci_vm_bind *bind = arg;
 	struct drm_aci_bind_op *ops = (void *)fuzz->memory;
 	unsigned int i;
 
-	bind->vm_id = fuzz->ctx.vm;
-	bind->flags = bind->pad = 0;
-	memset(&bind->syncs, 0, sizeof(bind->syncs));
-	sane_array(fuzz, &bind->ops, sizeof(*ops));
-	for (i = 0; i < 4; i++) {
-		ops[i].op &= 1;
-		ops[i].flags &= 1;
-		ops[i].pad = 0;
-		ops[i].handle = ops[i].op == DRM_ACI_BIND_MAP ? fuzz->handle : 0;
-		ops[i].va = fuzz->ctx.next_va + data_random(&fuzz->random) % 1024 * KIB(4);
-		ops[i].size = data_random(&fuzz->random) % 16 * KIB(4);
+	bind->vm_id = PICK(vms);
+	bind->ops.stride = sizeof(*ops);
+	bind->ops.count = 1 + fuzz_below(fuzz, 4);
+	bind->ops.ptr = USER_PTR(ops);
+	for (i = 0; i < bind->ops.count; i++) {
+		ops[i] = (struct drm_aci_bind_op){
+			.op = fuzz_below(fuzz, 2) ? DRM_ACI_BIND_UNMAP : DRM_ACI_BIND_MAP,
+			.va = some_va(fuzz), .size = (1 + fuzz_below(fuzz, 16)) * KIB(4),
+		};
+		if (ops[i].op == DRM_ACI_BIND_MAP) {
+			ops[i].flags = fuzz_below(fuzz, 2) ? DRM_ACI_BIND_READONLY : 0;
+			ops[i].handle = PICK(bos);
+		}
+	}
+	if (fuzz_below(fuzz, 2)) {
+		bind->flags = DRM_ACI_VM_BIND_ASYNC;
+		fill_syncs(fuzz, &bind->syncs, 1024);
 	}
 }
 
-static void call_submit(struct fuzz *fuzz, struct drm_aci_submit *submit)
+static void fill_bo_create(struct fuzz *fuzz, void *arg)
 {
-	struct drm_aci_job *jobs = (void *)fuzz->memory;
-	struct aci_desc *descs = (void *)(fuzz->memory + 4096);
+	struct drm_aci_bo_create *create = arg;
+
+	create->size = 1 + fuzz_below(fuzz, BYTES_MAX);
+	create->placement = fuzz_below(fuzz, 2);
+	create->cache = create->placement == DRM_ACI_PLACEMENT_CARD ?
+			DRM_ACI_CACHE_WRITE_COMBINED : fuzz_below(fuzz, 2);
+	create->flags = fuzz_below(fuzz, 2) ? DRM_ACI_BO_CPU_ACCESS : 0;
+}
+
+static void tame_bo_create(void *arg)
+{
+	struct drm_aci_bo_create *create = arg;
+
+	/* More than there is fails, and uses nothing. */
+	if (create->size > BYTES_MAX && create->size < 1ull << 44)
+		create->size = BYTES_MAX;
+}
+
+static void note_bo(struct fuzz *fuzz, __u32 handle)
+{
+	__u32 old = NOTE(bos, handle);
+
+	if (old)
+		aci_bo_close(fuzz->fd, old);
+}
+
+static void done_bo_create(struct fuzz *fuzz, const void *before, const void *after)
+{
+	note_bo(fuzz, ((const struct drm_aci_bo_create *)after)->handle);
+}
+
+static void fill_bo_userptr(struct fuzz *fuzz, void *arg)
+{
+	struct drm_aci_bo_create_userptr *create = arg;
+
+	create->addr = USER_PTR(fuzz->memory) + KIB(8) + fuzz_below(fuzz, 3) * KIB(4);
+	create->size = (1 + fuzz_below(fuzz, 3)) * KIB(4);
+	create->flags = fuzz_below(fuzz, 2) ? DRM_ACI_USERPTR_READONLY : 0;
+}
+
+static void done_bo_userptr(struct fuzz *fuzz, const void *before, const void *after)
+{
+	note_bo(fuzz, ((const struct drm_aci_bo_create_userptr *)after)->handle);
+}
+
+static void fill_bo_mmap_offset(struct fuzz *fuzz, void *arg)
+{
+	((struct drm_aci_bo_mmap_offset *)arg)->handle = PICK(bos);
+}
+
+/* A command buffer that gets behind the first checks, and nonsense from there on. */
+static void write_program(struct fuzz *fuzz, void *page)
+{
+	struct aci_tcs_header header = {
+		.magic = ACI_TCS_MAGIC, .version = ACI_TCS_VERSION_MAJOR << 16 | ACI_TCS_VERSION_MINOR,
+		.program_bytes = 4096,
+		.tensor_count = 1 + fuzz_below(fuzz, 4), .op_count = 1 + fuzz_below(fuzz, 4),
+		.arg_count = fuzz_below(fuzz, 4), .tensors_offset = sizeof(header),
+		.ops_offset = 2048, .workspace_slot = ACI_TCS_NONE,
+	};
+	__u64 words[512];
 	unsigned int i;
 
-	submit->queue_id = fuzz->ctx.queue;
-	submit->flags &= DRM_ACI_SUBMIT_WAIT;
-	submit->status = 0;
-	sane_array(fuzz, &submit->jobs, sizeof(*jobs));
-	for (i = 0; i < 4; i++) {
-		jobs[i].flags = 0;
-		jobs[i].desc_count = data_random(&fuzz->random) % 65;
-		jobs[i].descs = USER_PTR(descs);
-		jobs[i].signal &= 3;
-		jobs[i].pad = 0;
-		if (data_random(&fuzz->random) & 3)
-			memset(&jobs[i].syncs, 0, sizeof(jobs[i].syncs));
-	}
-	for (i = 0; i < 64; i++)
-		descs[i].opcode %= 9;
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		words[i] = fuzz_below(fuzz, 4) ? fuzz_below(fuzz, 16) : fuzz_value(fuzz);
+	memcpy(words, &header, sizeof(header));
+	memcpy(page, words, sizeof(words));
 }
 
-static void call_one(struct fuzz *fuzz)
+static void done_bo_mmap_offset(struct fuzz *fuzz, const void *before, const void *after)
 {
-	unsigned int nr = data_random(&fuzz->random) % (DRM_ACI_SUBMIT + 1);
-	union {
-		__u64 raw[16];
-		struct drm_aci_bo_create bo;
-		struct drm_aci_vm_bind bind;
-		struct drm_aci_submit submit;
-	} arg = { 0 };
-	size_t bytes = data_random(&fuzz->random) % 8 ? 64 : sizeof(arg);
-	bool tidy = data_random(&fuzz->random) & 1;
+	const struct drm_aci_bo_mmap_offset *offset = after;
+	char *map = mmap(NULL, KIB(4), PROT_READ | PROT_WRITE, MAP_SHARED, fuzz->fd,
+			 (off_t)offset->offset);
 
-	fill_words(fuzz, fuzz->memory, 8192);
-	fill_words(fuzz, &arg, sizeof(arg));
-	if (nr == DRM_ACI_BO_CREATE && arg.bo.size > BYTES_MAX)
-		arg.bo.size = BYTES_MAX;
-	if (nr == DRM_ACI_VM_BIND && tidy)
-		call_vm_bind(fuzz, &arg.bind);
-	if (nr == DRM_ACI_SUBMIT && tidy)
-		call_submit(fuzz, &arg.submit);
-	/* Losing queue or VM to a lucky guess makes the rest of the round dull. */
-	if ((nr == DRM_ACI_QUEUE_DESTROY || nr == DRM_ACI_VM_DESTROY) &&
-	    data_random(&fuzz->random) % 32)
+	if (map == MAP_FAILED)
 		return;
-	if (!aci_ioctl(fuzz->ctx.fd, _IOC(_IOC_READ | _IOC_WRITE, DRM_IOCTL_BASE,
-					  DRM_COMMAND_BASE + nr, bytes), &arg))
-		fuzz->successes++;
+	write_program(fuzz, map);
+	munmap(map, KIB(4));
 }
+
+static void fill_queue_create(struct fuzz *fuzz, void *arg)
+{
+	struct drm_aci_queue_create *create = arg;
+
+	create->vm_id = PICK(vms);
+	create->engine_class = fuzz_below(fuzz, 2);
+	create->priority = fuzz_below(fuzz, 3);
+	create->ring_entries = 64 << fuzz_below(fuzz, 3);
+	create->timeout_ms = 1000;
+}
+
+static void done_queue_create(struct fuzz *fuzz, const void *before, const void *after)
+{
+	__u32 old = NOTE(queues, ((const struct drm_aci_queue_create *)after)->queue_id);
+
+	if (old)
+		aci_queue_destroy(fuzz->fd, old);
+}
+
+static void fill_queue_destroy(struct fuzz *fuzz, void *arg)
+{
+	((struct drm_aci_queue_destroy *)arg)->queue_id = PICK(queues);
+}
+
+static void done_queue_destroy(struct fuzz *fuzz, const void *before, const void *after)
+{
+	FORGET(queues, ((const struct drm_aci_queue_destroy *)before)->queue_id);
+}
+
+/* Addresses are somewhere in what may be mapped; a program is whatever is there. */
+static struct aci_desc some_desc(struct fuzz *fuzz)
+{
+	struct aci_desc desc = { 0 };
+	__u64 *words = (void *)&desc;
+	unsigned int i;
+
+	switch (fuzz_below(fuzz, 16)) {
+	case 0:
+		for (i = 0; i < 8; i++)
+			words[i] = fuzz_value(fuzz);
+		desc.opcode = fuzz_below(fuzz, ACI_OP_TIMESTAMP + 2);
+		return desc;
+	case 1:
+		desc.opcode = ACI_OP_EXEC;
+		desc.exec.program = some_va(fuzz);
+		desc.exec.program_bytes = fuzz_below(fuzz, 4096);
+		desc.exec.args = some_va(fuzz);
+		desc.exec.arg_count = fuzz_below(fuzz, 8);
+		return desc;
+	case 2:
+		return desc_copy(some_va(fuzz), some_va(fuzz), 1 + fuzz_below(fuzz, KIB(64)));
+	case 3:
+		return desc_fill(some_va(fuzz), 8 * (1 + fuzz_below(fuzz, 512)),
+				 fuzz_value(fuzz), 8);
+	case 4:
+		return desc_timestamp(some_va(fuzz));
+	case 5:
+		return desc_signal(some_va(fuzz), fuzz_value(fuzz));
+	default:
+		return desc_nop();
+	}
+}
+
+static void fill_submit(struct fuzz *fuzz, void *arg)
+{
+	struct drm_aci_submit *submit = arg;
+	struct drm_aci_job *jobs = (void *)fuzz->memory;
+	struct aci_desc *descs = (void *)(fuzz->memory + KIB(4));
+	unsigned int i;
+
+	submit->queue_id = PICK(queues);
+	submit->flags = fuzz_below(fuzz, 4) ? 0 : DRM_ACI_SUBMIT_WAIT;
+	submit->jobs.stride = sizeof(*jobs);
+	submit->jobs.count = 1 + fuzz_below(fuzz, 3);
+	submit->jobs.ptr = USER_PTR(jobs);
+	for (i = 0; i < submit->jobs.count; i++) {
+		jobs[i] = (struct drm_aci_job){
+			.desc_count = 1 + fuzz_below(fuzz, 16), .descs = USER_PTR(descs),
+		};
+		fill_syncs(fuzz, &jobs[i].syncs, 1024 + i * 256);
+	}
+	for (i = 0; i < 16; i++)
+		descs[i] = some_desc(fuzz);
+}
+
+static void fill_gem_close(struct fuzz *fuzz, void *arg)
+{
+	((struct drm_gem_close *)arg)->handle = PICK(bos);
+}
+
+static void done_gem_close(struct fuzz *fuzz, const void *before, const void *after)
+{
+	FORGET(bos, ((const struct drm_gem_close *)before)->handle);
+}
+
+static void fill_export(struct fuzz *fuzz, void *arg)
+{
+	struct drm_prime_handle *prime = arg;
+
+	prime->handle = PICK(bos);
+	prime->flags = DRM_CLOEXEC | DRM_RDWR;
+}
+
+static void done_export(struct fuzz *fuzz, const void *before, const void *after)
+{
+	if (own.dmabuf >= 0)
+		close(own.dmabuf);
+	own.dmabuf = ((const struct drm_prime_handle *)after)->fd;
+}
+
+static void fill_import(struct fuzz *fuzz, void *arg)
+{
+	((struct drm_prime_handle *)arg)->fd = own.dmabuf;
+}
+
+static void done_import(struct fuzz *fuzz, const void *before, const void *after)
+{
+	__u32 handle = ((const struct drm_prime_handle *)after)->handle;
+	unsigned int i;
+
+	/* It may be one that the file has already: one handle, to be closed once. */
+	for (i = 0; i < BOS; i++)
+		if (own.bos[i] == handle)
+			return;
+	note_bo(fuzz, handle);
+}
+
+static void fill_syncobj_create(struct fuzz *fuzz, void *arg)
+{
+	((struct drm_syncobj_create *)arg)->flags =
+		fuzz_below(fuzz, 2) ? DRM_SYNCOBJ_CREATE_SIGNALED : 0;
+}
+
+static void done_syncobj_create(struct fuzz *fuzz, const void *before, const void *after)
+{
+	__u32 old = NOTE(syncobjs, ((const struct drm_syncobj_create *)after)->handle);
+
+	if (old)
+		aci_sync_free(fuzz->fd, old);
+}
+
+static const struct fuzz_call calls[] = {
+	{ "QUERY", DRM_IOCTL_ACI_QUERY, fill_query, NULL, NULL, 4 },
+	{ "VM_CREATE", DRM_IOCTL_ACI_VM_CREATE, fill_vm_create, NULL, done_vm_create, 3 },
+	{ "VM_DESTROY", DRM_IOCTL_ACI_VM_DESTROY, fill_vm_destroy, NULL, done_vm_destroy, 5 },
+	{ "VM_BIND", DRM_IOCTL_ACI_VM_BIND, fill_vm_bind, NULL, NULL, 12 },
+	{ "BO_CREATE", DRM_IOCTL_ACI_BO_CREATE, fill_bo_create, tame_bo_create, done_bo_create, 5 },
+	{ "BO_MMAP_OFFSET", DRM_IOCTL_ACI_BO_MMAP_OFFSET, fill_bo_mmap_offset, NULL,
+	  done_bo_mmap_offset, 4 },
+	{ "BO_CREATE_USERPTR", DRM_IOCTL_ACI_BO_CREATE_USERPTR, fill_bo_userptr, NULL,
+	  done_bo_userptr, 3 },
+	{ "QUEUE_CREATE", DRM_IOCTL_ACI_QUEUE_CREATE, fill_queue_create, NULL, done_queue_create,
+	  5 },
+	{ "QUEUE_DESTROY", DRM_IOCTL_ACI_QUEUE_DESTROY, fill_queue_destroy, NULL,
+	  done_queue_destroy, 4 },
+	{ "SUBMIT", DRM_IOCTL_ACI_SUBMIT, fill_submit, NULL, NULL, 20 },
+	{ "GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, fill_gem_close, NULL, done_gem_close, 3 },
+	{ "PRIME_HANDLE_TO_FD", DRM_IOCTL_PRIME_HANDLE_TO_FD, fill_export, NULL, done_export, 4 },
+	{ "PRIME_FD_TO_HANDLE", DRM_IOCTL_PRIME_FD_TO_HANDLE, fill_import, NULL, done_import, 4 },
+	{ "SYNCOBJ_CREATE", DRM_IOCTL_SYNCOBJ_CREATE, fill_syncobj_create, NULL,
+	  done_syncobj_create, 2 },
+};
+
+/* --- The test --- */
 
 FIXTURE(fuzz) {
 	struct aci_ctx witness;		/* another file, which must not notice */
@@ -135,54 +419,81 @@ FIXTURE(fuzz) {
 	struct fuzz fuzz;
 };
 
-FIXTURE_VARIANT(fuzz) {
-	__u64 seed;
-};
-
-FIXTURE_VARIANT_ADD(fuzz, seed_1) { 1 };
-FIXTURE_VARIANT_ADD(fuzz, seed_2) { 2 };
-FIXTURE_VARIANT_ADD(fuzz, seed_3) { 3 };
-
 FIXTURE_SETUP(fuzz)
 {
-	self->fuzz.ctx.fd = -1;
-	self->fuzz.random = variant->seed;
-	self->fuzz.bytes = KIB(64);
-	self->fuzz.memory = mmap(NULL, self->fuzz.bytes, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, (void *)self->fuzz.memory);
+	const char *seed = getenv("ACI_FUZZ_SEED");
+
 	ASSERT_OK(aci_ctx_init(&self->witness, 0, ACI_ENGINE_CLASS_COPY, 0));
 	ASSERT_OK(aci_buf_init(&self->witness, &self->buf, KIB(64), DRM_ACI_PLACEMENT_CARD,
 			       DRM_ACI_BO_CPU_ACCESS));
+	ASSERT_OK(fuzz_init(&self->fuzz, -1, seed ? strtoull(seed, NULL, 0) : 1, calls,
+			    ARRAY_SIZE(calls)));
 }
 
 FIXTURE_TEARDOWN(fuzz)
 {
-	aci_ctx_fini(&self->fuzz.ctx);
+	fuzz_fini(&self->fuzz);
 	aci_ctx_fini(&self->witness);
 }
 
-TEST_F(fuzz, others_do_not_notice)
+static int file_open(struct fuzz *fuzz)
 {
+	memset(&own, 0, sizeof(own));
+	own.dmabuf = -1;
+	own.va = MIB(64);
+	fuzz->fd = aci_open(0);
+	fuzz->values[0] = USER_PTR(fuzz->memory);
+	fuzz->values[1] = USER_PTR(fuzz->memory) + KIB(4);
+	fuzz->values[2] = own.va;
+	fuzz->values[3] = own.va + KIB(64);
+	fuzz->values[4] = 0xffffffff81000000ull;
+	fuzz->value_count = 5;
+	return fuzz->fd < 0 ? fuzz->fd : 0;
+}
+
+/*
+ * And all that were opened since: a caller with a shorter structure is not told
+ * the number of the dma-buf that he got.
+ */
+static void file_close(struct fuzz *fuzz)
+{
+	close_range(fuzz->fd, ~0u, 0);
+}
+
+TEST_F_TIMEOUT(fuzz, others_do_not_notice, 3600)
+{
+	unsigned int total = getenv("ACI_FUZZ_CALLS") ? atoi(getenv("ACI_FUZZ_CALLS")) : CALLS;
 	struct drm_aci_query_device before, after;
 	struct fuzz *fuzz = &self->fuzz;
-	unsigned int round, call;
+	unsigned int call, i, successes = 0;
 	__u64 end;
 
 	ASSERT_OK(aci_query(self->witness.fd, DRM_ACI_QUERY_DEVICE, 0, &before, sizeof(before)));
-	for (round = 0; round < ROUNDS; round++) {
-		ASSERT_OK(aci_ctx_init(&fuzz->ctx, 0, round & 1, 0));
-		ASSERT_OK(aci_bo_create(fuzz->ctx.fd, KIB(256), DRM_ACI_PLACEMENT_HOST, 0,
-					&fuzz->handle));
-		ASSERT_OK(aci_sync_new(fuzz->ctx.fd, &fuzz->syncobj));
-		for (call = 0; call < CALLS; call++)
-			call_one(fuzz);
-		ASSERT_OK(aci_run_one(&self->witness, desc_fill(self->buf.va, KIB(64), round, 1)));
-		ASSERT_TRUE(data_is(self->buf.map, KIB(64), round));
-		aci_ctx_fini(&fuzz->ctx);
+	for (call = 0; call < total; call++) {
+		if (!(call % CALLS_A_FILE)) {
+			if (call)
+				file_close(fuzz);
+			ASSERT_OK(file_open(fuzz));
+			ASSERT_OK(aci_run_one(&self->witness,
+					      desc_fill(self->buf.va, KIB(64), call >> 8, 1)));
+			ASSERT_TRUE(data_is(self->buf.map, KIB(64), call >> 8));
+		}
+		ASSERT_NE(-ENODEV, fuzz_call(fuzz));
 	}
-	/* It got behind the first checks. */
-	EXPECT_LT(ROUNDS * CALLS / 50, fuzz->successes);
+	file_close(fuzz);
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		TH_LOG("%s: %u of %u", calls[i].name, fuzz->counts[i].successes,
+		       fuzz->counts[i].calls);
+		successes += fuzz->counts[i].successes;
+		EXPECT_LE(total / 100, fuzz->counts[i].successes);
+	}
+	TH_LOG("%u of %u calls succeed%s", successes, total,
+	       fuzz->seen ? "" : ", not guided by coverage");
+	if (fuzz->seen)
+		TH_LOG("%u places of the driver reached", fuzz->reached);
+	EXPECT_LE(total * 3 / 10, successes);
+	EXPECT_EQ(0, fuzz->leaks);
 	/* No event tells that a file is gone for good: look until it is. */
 	end = now_ns() + aci_wait_ns();
 	do {
