@@ -195,7 +195,8 @@ static struct workqueue_struct *aci_device_alloc_wq(struct aci_device *adev, con
 	struct device *dev = &adev->pdev->dev;
 	struct workqueue_struct *wq;
 
-	wq = alloc_workqueue("aci-%s%s", WQ_UNBOUND | flags, max_active, name, pci_name(adev->pdev));
+	wq = alloc_workqueue("aci-%s%s", WQ_UNBOUND | flags, max_active, name,
+			     pci_name(adev->pdev));
 	if (wq && devm_add_action_or_reset(dev, aci_device_free_wq, wq))
 		return NULL;
 	return wq;

@@ -13,7 +13,7 @@
 #define ACI_KEPT_BOS		BIT(0)	/* contents of BOs */
 #define ACI_KEPT_FREE		BIT(1)	/* free card memory, which was scrubbed or not */
 #define ACI_KEPT_PROGRESS	BIT(2)	/* control records are exact */
-#define ACI_KEPT_ORDER		BIT(3)	/* queues were stopped first: user queues go on by themselves */
+#define ACI_KEPT_ORDER		BIT(3)	/* queues were stopped first: user queues go on */
 
 struct aci_device;
 struct work_struct;
