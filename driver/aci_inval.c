@@ -179,7 +179,7 @@ int aci_inval_run(struct aci_device *adev, u16 vm_id, const struct aci_inval_bat
 	struct aci_inval *inval = &adev->inval;
 	bool all = batch->count > min_t(unsigned int, ACI_INVAL_RANGES_MAX, 1u << inval->shift);
 	unsigned int commands = all ? 1 : batch->count;
-	unsigned int i;
+	unsigned int in_flight, i;
 	u64 target;
 	int ret;
 
@@ -198,9 +198,11 @@ int aci_inval_run(struct aci_device *adev, u16 vm_id, const struct aci_inval_bat
 			aci_inval_write(inval, ACI_INV_RANGE, vm_id, batch->ranges[i].va,
 					batch->ranges[i].bytes, i == commands - 1);
 	target = inval->submitted;
+	/* Each has the card's bound; a count that cannot be right changes little. */
+	in_flight = min_t(u64, target - aci_inval_completed(inval), 1u << inval->shift);
 	/* Commands and the page tables they are about, before the tail. */
 	wmb();
 	aci_write32(adev, ACI_REG_INV_SQ_TAIL, lower_32_bits(target));
 	mutex_unlock(&inval->lock);
-	return aci_inval_wait(adev, target, 1u << inval->shift);
+	return aci_inval_wait(adev, target, in_flight);
 }

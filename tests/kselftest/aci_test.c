@@ -192,6 +192,21 @@ int aci_unbind(int fd, __u32 vm_id, __u64 va, __u64 bytes)
 	return bind_one(fd, vm_id, &op);
 }
 
+int aci_bind_async(int fd, __u32 vm_id, const struct drm_aci_bind_op *ops, __u32 count,
+		   const struct drm_aci_sync *syncs, __u32 sync_count)
+{
+	struct drm_aci_vm_bind args = {
+		.vm_id = vm_id, .flags = DRM_ACI_VM_BIND_ASYNC,
+		.ops = { .stride = sizeof(*ops), .count = count,
+			 .ptr = count ? USER_PTR(ops) : 0 },
+		.syncs = { .stride = sizeof(*syncs), .count = sync_count,
+			   .ptr = sync_count ? USER_PTR(syncs) : 0 },
+	};
+	int err = aci_ioctl(fd, DRM_IOCTL_ACI_VM_BIND, &args);
+
+	return !err && args.done != count ? -EPROTO : err;
+}
+
 int aci_queue_create(int fd, __u32 vm_id, __u32 engine_class, __u32 ring_entries,
 		     __u32 timeout_ms, __u32 *queue_id)
 {

@@ -64,6 +64,9 @@ int aci_bo_close(int fd, __u32 handle);
 int aci_bo_map(int fd, __u32 handle, __u64 bytes, void **map);
 int aci_bind(int fd, __u32 vm_id, __u32 handle, __u64 offset, __u64 va, __u64 bytes, __u32 flags);
 int aci_unbind(int fd, __u32 vm_id, __u64 va, __u64 bytes);
+/** aci_bind_async() - with DRM_ACI_VM_BIND_ASYNC */
+int aci_bind_async(int fd, __u32 vm_id, const struct drm_aci_bind_op *ops, __u32 count,
+		   const struct drm_aci_sync *syncs, __u32 sync_count);
 int aci_queue_create(int fd, __u32 vm_id, __u32 engine_class, __u32 ring_entries,
 		     __u32 timeout_ms, __u32 *queue_id);
 int aci_queue_destroy(int fd, __u32 queue_id);

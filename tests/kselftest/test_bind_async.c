@@ -81,11 +81,7 @@ static struct drm_aci_vm_bind bind_args(__u32 vm, __u32 flags, struct drm_aci_bi
 static int bind_async(FIXTURE_DATA(bind_async) *self, struct drm_aci_bind_op *ops, __u32 count,
 		      struct drm_aci_sync *syncs, __u32 sync_count)
 {
-	struct drm_aci_vm_bind args = bind_args(self->ctx.vm, ASYNC, ops, count, syncs,
-						sync_count);
-	int err = aci_ioctl(self->ctx.fd, DRM_IOCTL_ACI_VM_BIND, &args);
-
-	return !err && args.done != count ? -EPROTO : err;
+	return aci_bind_async(self->ctx.fd, self->ctx.vm, ops, count, syncs, sync_count);
 }
 
 /* One operation behind the gate; *out gets a new syncobj with its fence. */
@@ -339,7 +335,7 @@ TEST_F(bind_async, in_order)
 	EXPECT_TRUE(faults(self, self->va));
 	ASSERT_OK(aci_gate_open(&self->gate));
 	ASSERT_OK(aci_sync_result(self->ctx.fd, out.handle, 0));
-	EXPECT_EQ(1, aci_sync_wait(self->ctx.fd, first, 0, 0) == 0);
+	EXPECT_OK(aci_sync_wait(self->ctx.fd, first, 0, 0));
 	EXPECT_EQ(1, card_sees(self, self->va, KIB(64), 0xbb));
 }
 

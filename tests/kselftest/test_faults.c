@@ -7,6 +7,7 @@
 #define DRIVER		"/sys/bus/pci/drivers/aci"
 #define WEDGED_MESSAGES	\
 	"^aci [0-9a-f:.]+: .*(card reset: no heartbeat|card reset failed .*|wedged: .*)$"
+#define INVAL_MESSAGE	"^aci [0-9a-f:.]+: .*card reset: invalidation timed out$"
 
 FIXTURE(faults) {
 	struct aci_ctx ctx;
@@ -151,6 +152,71 @@ TEST_F(faults, cpu_mapping_survives_reset)
 	EXPECT_TRUE(data_is(buf.map, KIB(64), 0x37));
 }
 
+/* A change of the host buffer's mapping, or another one, behind a gate. */
+static int bind_gated(FIXTURE_DATA(faults) *self, struct aci_gate *gate, __u32 op, __u64 va,
+		      __u32 *out)
+{
+	struct drm_aci_bind_op bind_op = {
+		.op = op, .va = va, .size = KIB(64),
+		.handle = op == DRM_ACI_BIND_MAP ? self->host.handle : 0,
+	};
+	struct drm_aci_sync syncs[2] = { { 0 }, { .flags = DRM_ACI_SYNC_SIGNAL } };
+	int err;
+
+	err = aci_gate_init(gate);
+	if (!err)
+		err = aci_gate_syncobj(gate, self->ctx.fd, &syncs[0].handle);
+	if (!err)
+		err = aci_sync_new(self->ctx.fd, &syncs[1].handle);
+	if (!err)
+		err = aci_bind_async(self->ctx.fd, self->ctx.vm, &bind_op, 1, syncs, 2);
+	*out = syncs[1].handle;
+	return err;
+}
+
+TEST_F(faults, waiting_bind_survives_reset)
+{
+	__u64 va = aci_ctx_take_va(&self->ctx, KIB(64));
+	struct aci_gate gate;
+	__u32 out;
+
+	ASSERT_OK(bind_gated(self, &gate, DRM_ACI_BIND_MAP, va, &out));
+	ASSERT_OK(reset_card(self, "faults.waiting_bind"));
+	EXPECT_EQ(-ETIME, aci_sync_wait(self->ctx.fd, out, 0, 1000000));
+	ASSERT_OK(aci_gate_open(&gate));
+	ASSERT_OK(aci_sync_result(self->ctx.fd, out, 0));
+	ASSERT_OK(aci_run_one(&self->ctx, desc_fill(va, KIB(64), 0x61, 1)));
+	EXPECT_TRUE(data_is(self->host.map, KIB(64), 0x61));
+	aci_gate_fini(&gate);
+}
+
+/* The reset that follows has the effect of the invalidation that did not end. */
+TEST_F(faults, lost_invalidation_of_a_waiting_bind)
+{
+	struct aci_gate gate;
+	__u32 out;
+
+	ASSERT_OK(bind_gated(self, &gate, DRM_ACI_BIND_UNMAP, self->host.va, &out));
+	expect_begin("faults.lost_invalidation_async", 1, INVAL_MESSAGE);
+	ASSERT_OK(card_ctl("invalidation timeout", NULL, 0));
+	ASSERT_OK(aci_gate_open(&gate));
+	EXPECT_OK(aci_sync_result(self->ctx.fd, out, 0));
+	expect_end("faults.lost_invalidation_async");
+	EXPECT_EQ(self->generation + 1, device_state(self->ctx.fd).reset_generation);
+	EXPECT_EQ(ACI_JOB_FAULT, aci_run_one(&self->ctx, desc_fill(self->host.va, 8, 0, 8)));
+	aci_gate_fini(&gate);
+}
+
+TEST_F(faults, lost_invalidation_in_the_call)
+{
+	expect_begin("faults.lost_invalidation", 1, INVAL_MESSAGE);
+	ASSERT_OK(card_ctl("invalidation timeout", NULL, 0));
+	EXPECT_OK(aci_unbind(self->ctx.fd, self->ctx.vm, self->host.va, KIB(64)));
+	expect_end("faults.lost_invalidation");
+	EXPECT_EQ(self->generation + 1, device_state(self->ctx.fd).reset_generation);
+	EXPECT_EQ(ACI_JOB_FAULT, aci_run_one(&self->ctx, desc_fill(self->host.va, 8, 0, 8)));
+}
+
 static int bind_anew(FIXTURE_DATA(faults) *self)
 {
 	int err = file_write(DRIVER "/unbind", self->where.pci);
@@ -163,14 +229,15 @@ TEST_F(faults, card_that_stays_dead_is_wedged)
 {
 	struct drm_aci_sync syncs[2] = { { 0 }, { .flags = DRM_ACI_SYNC_SIGNAL } };
 	struct drm_aci_query_queue state;
+	struct aci_gate gate, bind_gate;
 	struct aci_desc nop = desc_nop();
-	struct aci_gate gate;
 	struct aci_buf buf;
-	__u32 handle;
+	__u32 handle, bind;
 
 	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_CARD,
 			       DRM_ACI_BO_CPU_ACCESS));
 	memset(buf.map, 1, KIB(64));
+	ASSERT_OK(bind_gated(self, &bind_gate, DRM_ACI_BIND_UNMAP, self->host.va, &bind));
 	ASSERT_OK(aci_gate_init(&gate));
 	ASSERT_OK(aci_gate_syncobj(&gate, self->ctx.fd, &syncs[0].handle));
 	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[1].handle));
@@ -189,6 +256,8 @@ TEST_F(faults, card_that_stays_dead_is_wedged)
 	EXPECT_EQ(-ENODEV, aci_unbind(self->ctx.fd, self->ctx.vm, buf.va, KIB(64)));
 	EXPECT_EQ(-ENODEV, aci_vm_create(self->ctx.fd, &handle));
 	EXPECT_EQ(-ENODEV, aci_sync_result(self->ctx.fd, syncs[1].handle, 0));
+	EXPECT_EQ(-ENODEV, aci_sync_result(self->ctx.fd, bind, 0));
+	aci_gate_fini(&bind_gate);
 	/* No SIGBUS. */
 	((volatile char *)buf.map)[0] = 2;
 	ASSERT_OK(munmap(buf.map, buf.bytes));
@@ -199,6 +268,26 @@ TEST_F(faults, card_that_stays_dead_is_wedged)
 	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
 	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
 	EXPECT_EQ(0, device_state(self->ctx.fd).flags);
+}
+
+TEST_F(faults, removal_ends_waiting_binds)
+{
+	struct aci_gate gate;
+	int sync_file;
+	__u32 out;
+
+	ASSERT_OK(bind_gated(self, &gate, DRM_ACI_BIND_UNMAP, self->host.va, &out));
+	sync_file = aci_sync_export(self->ctx.fd, out);
+	ASSERT_LE(0, sync_file);
+	ASSERT_OK(file_write(DRIVER "/unbind", self->where.pci));
+	EXPECT_EQ(-ENODEV, aci_sync_file_status(sync_file));
+	ASSERT_OK(aci_gate_open(&gate));
+	aci_gate_fini(&gate);
+	aci_ctx_fini(&self->ctx);
+	ASSERT_OK(file_write(DRIVER "/bind", self->where.pci));
+	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
+	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
+	close(sync_file);
 }
 
 /* A job whose interrupt never comes ends all the same, and without an error. */
