@@ -60,6 +60,7 @@ void aci_gem_untrack(struct aci_bo *bo)
 	list_del_init(&bo->node);
 	aci_gem_drop_dma(bo);
 	mutex_unlock(&adev->bo_lock);
+	aci_bo_index_free(bo);
 }
 
 /**
@@ -155,65 +156,13 @@ struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool writ
  */
 int aci_gem_prepare(struct aci_bo *bo, bool readonly)
 {
+	int ret = 0;
+
 	if (bo->readonly && !readonly)
 		return -EACCES;
 	if (bo->kind == ACI_BO_HOST)
-		return PTR_ERR_OR_ZERO(drm_gem_shmem_get_pages_sgt(&bo->shmem));
-	return 0;
-}
-
-static void aci_bo_iter_enter(struct aci_bo_iter *iter)
-{
-	if (aci_bo_is_card(iter->bo)) {
-		struct aci_device *adev = to_aci_device(iter->bo->shmem.base.dev);
-
-		iter->addr = ACI_BUDDY(block_offset)(iter->block);
-		iter->left = ACI_BUDDY(block_size)(&adev->vram.buddy, iter->block);
-	} else {
-		iter->addr = sg_dma_address(iter->sg);
-		iter->left = sg_dma_len(iter->sg);
-	}
-}
-
-/**
- * aci_bo_iter_init() - go to an offset
- * @iter: iterator
- * @bo: prepared BO
- * @offset: below the BO's size
- */
-void aci_bo_iter_init(struct aci_bo_iter *iter, struct aci_bo *bo, u64 offset)
-{
-	iter->bo = bo;
-	if (aci_bo_is_card(bo))
-		iter->block = list_first_entry(&bo->blocks, struct aci_buddy_block, link);
-	else
-		iter->sg = bo->shmem.sgt->sgl;
-	aci_bo_iter_enter(iter);
-	aci_bo_iter_advance(iter, offset);
-}
-
-/**
- * aci_bo_iter_advance() - go on
- * @iter: iterator
- * @bytes: at most to the end of the BO, where the iterator is no longer valid
- */
-void aci_bo_iter_advance(struct aci_bo_iter *iter, u64 bytes)
-{
-	while (bytes >= iter->left) {
-		bytes -= iter->left;
-		if (aci_bo_is_card(iter->bo)) {
-			if (list_is_last(&iter->block->link, &iter->bo->blocks))
-				return;
-			iter->block = list_next_entry(iter->block, link);
-		} else {
-			iter->sg = sg_next(iter->sg);
-			if (!iter->sg)
-				return;
-		}
-		aci_bo_iter_enter(iter);
-	}
-	iter->addr += bytes;
-	iter->left -= bytes;
+		ret = PTR_ERR_OR_ZERO(drm_gem_shmem_get_pages_sgt(&bo->shmem));
+	return ret ?: aci_bo_index_make(bo);
 }
 
 static int aci_bo_create_check(struct aci_device *adev, struct drm_aci_bo_create *args)

@@ -16,6 +16,7 @@
 
 #include "compat.h"
 
+struct aci_bo_index;
 struct aci_device;
 struct aci_save_entry;
 struct aci_userptr;
@@ -53,6 +54,8 @@ struct aci_bo {
 	bool readonly;
 	/** @in_aperture: card BO that the CPU can map */
 	bool in_aperture;
+	/** @index: where its pieces begin; NULL until it is prepared */
+	struct aci_bo_index *index;
 	/** @blocks: of a card BO */
 	struct list_head blocks;
 	/** @dummy: what CPU mappings of a card BO show once the card is gone */
@@ -110,6 +113,8 @@ void aci_gem_zap_card_maps(struct aci_device *adev);
 
 void aci_bo_iter_init(struct aci_bo_iter *iter, struct aci_bo *bo, u64 offset);
 void aci_bo_iter_advance(struct aci_bo_iter *iter, u64 bytes);
+int aci_bo_index_make(struct aci_bo *bo);
+void aci_bo_index_free(struct aci_bo *bo);
 
 int aci_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int aci_bo_mmap_offset_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
