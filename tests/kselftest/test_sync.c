@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Fences of jobs: binary and timeline syncobjs, sync files, eventfds, errors in fences. */
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
+#include <linux/sync_file.h>
 
 #include "aci_harness.h"
 
@@ -331,6 +333,215 @@ TEST_F(sync, eventfd)
 	EXPECT_EQ(8, read(poll_fd.fd, &value, 8));
 	EXPECT_EQ(1, value);
 	EXPECT_EQ(1, self->data[0]);
+}
+
+/* --- Waits that begin before there is anything to wait for --- */
+
+struct early_wait {
+	int fd;
+	__u32 handle;
+	__u64 point;
+	__u32 flags;
+	int err;
+};
+
+static void *early_wait_run(void *arg)
+{
+	struct early_wait *early = arg;
+	struct drm_syncobj_timeline_wait wait = {
+		.handles = USER_PTR(&early->handle), .points = USER_PTR(&early->point),
+		.count_handles = 1, .flags = early->flags,
+		.timeout_nsec = (__s64)now_ns() + aci_wait_ns(),
+	};
+
+	early->err = aci_ioctl(early->fd, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &wait);
+	return NULL;
+}
+
+/* One thread waits for a binary syncobj, one for a point; then the job comes. */
+TEST_F(sync, wait_before_submit)
+{
+	struct drm_aci_sync outs[2] = { { .flags = SIGNAL },
+					{ .flags = SIGNAL | TIMELINE, .point = 3 } };
+	struct early_wait early[2];
+	pthread_t threads[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_OK(aci_sync_new(self->ctx.fd, &outs[i].handle));
+		early[i] = (struct early_wait){
+			.fd = self->ctx.fd, .handle = outs[i].handle, .point = outs[i].point,
+			.flags = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT,
+		};
+		ASSERT_OK(pthread_create(&threads[i], NULL, early_wait_run, &early[i]));
+	}
+	EXPECT_EQ(-ETIME, aci_sync_wait(self->ctx.fd, outs[1].handle, 3, 100000000));
+	ASSERT_OK(submit_store(self, self->ctx.queue, 0, 1, outs, 2));
+	for (i = 0; i < 2; i++) {
+		ASSERT_OK(pthread_join(threads[i], NULL));
+		EXPECT_OK(early[i].err);
+	}
+	EXPECT_EQ(1, self->data[0]);
+}
+
+/* Available is what has a fence, signalled or not. */
+TEST_F(sync, wait_until_available)
+{
+	struct drm_aci_sync syncs[2] = { { .handle = self->gate_syncobj },
+					 { .flags = SIGNAL | TIMELINE, .point = 3 } };
+	struct early_wait early = {
+		.fd = self->ctx.fd, .point = 3, .flags = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE,
+	};
+	pthread_t thread;
+
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[1].handle));
+	early.handle = syncs[1].handle;
+	ASSERT_OK(pthread_create(&thread, NULL, early_wait_run, &early));
+	ASSERT_OK(submit_store(self, self->ctx.queue, 0, 1, syncs, 2));
+	ASSERT_OK(pthread_join(thread, NULL));
+	EXPECT_OK(early.err);
+	EXPECT_EQ(0, self->data[0]);
+	EXPECT_EQ(-ETIME, aci_sync_wait(self->ctx.fd, early.handle, 3, 100000000));
+	ASSERT_OK(aci_gate_open(&self->gate));
+	EXPECT_OK(aci_sync_result(self->ctx.fd, early.handle, 3));
+}
+
+/* What is waited for in a job must have a fence; a program waits for that itself. */
+TEST_F(sync, point_to_come_is_refused_then_taken)
+{
+	struct drm_aci_sync in = { .flags = TIMELINE, .point = 2 };
+	struct drm_aci_sync out = { .flags = SIGNAL | TIMELINE, .point = 1 };
+
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &in.handle));
+	out.handle = in.handle;
+	EXPECT_EQ(-EINVAL, submit_store(self, self->queue2, 0, 2, &in, 1));
+	ASSERT_OK(submit_store(self, self->ctx.queue, 1, 1, &out, 1));
+	EXPECT_EQ(-EINVAL, submit_store(self, self->queue2, 0, 2, &in, 1));
+	out.point = 2;
+	ASSERT_OK(submit_store(self, self->ctx.queue, 1, 2, &out, 1));
+	EXPECT_OK(submit_store(self, self->queue2, 0, 2, &in, 1));
+	EXPECT_EQ(0, self->data[0] & ~2ull);
+}
+
+TEST_F(sync, eventfd_before_submit)
+{
+	struct drm_aci_sync syncs[2] = { { .handle = self->gate_syncobj },
+					 { .flags = SIGNAL | TIMELINE, .point = 3 } };
+	struct drm_syncobj_eventfd signalled = { .point = 3 };
+	struct drm_syncobj_eventfd available = {
+		.point = 3, .flags = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE,
+	};
+	struct pollfd poll_fds[2] = { { .events = POLLIN }, { .events = POLLIN } };
+	int wait_ms = (int)(aci_wait_ns() / 1000000);
+
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[1].handle));
+	signalled.handle = available.handle = syncs[1].handle;
+	poll_fds[0].fd = signalled.fd = eventfd(0, EFD_CLOEXEC);
+	poll_fds[1].fd = available.fd = eventfd(0, EFD_CLOEXEC);
+	ASSERT_OK(aci_ioctl(self->ctx.fd, DRM_IOCTL_SYNCOBJ_EVENTFD, &signalled));
+	ASSERT_OK(aci_ioctl(self->ctx.fd, DRM_IOCTL_SYNCOBJ_EVENTFD, &available));
+	EXPECT_EQ(0, poll(poll_fds, 2, 50));
+	ASSERT_OK(submit_store(self, self->ctx.queue, 0, 1, syncs, 2));
+	EXPECT_EQ(1, poll(&poll_fds[1], 1, wait_ms));
+	EXPECT_EQ(0, poll(&poll_fds[0], 1, 50));
+	ASSERT_OK(aci_gate_open(&self->gate));
+	EXPECT_EQ(1, poll(&poll_fds[0], 1, wait_ms));
+	EXPECT_EQ(1, self->data[0]);
+}
+
+/* Fences that user space signals itself. */
+TEST_F(sync, signalled_by_hand)
+{
+	struct drm_aci_sync syncs[3] = { { 0 }, { .flags = TIMELINE, .point = 4 },
+					 { .flags = SIGNAL } };
+	struct drm_syncobj_array array = { .count_handles = 1 };
+	struct drm_syncobj_timeline_array timeline = { .count_handles = 1 };
+	__u64 point = 4;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[i].handle));
+	array.handles = USER_PTR(&syncs[0].handle);
+	timeline.handles = USER_PTR(&syncs[1].handle);
+	timeline.points = USER_PTR(&point);
+	ASSERT_OK(aci_ioctl(self->ctx.fd, DRM_IOCTL_SYNCOBJ_SIGNAL, &array));
+	EXPECT_EQ(-EINVAL, submit_store(self, self->ctx.queue, 0, 1, syncs, 3));
+	ASSERT_OK(aci_ioctl(self->ctx.fd, DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, &timeline));
+	ASSERT_OK(submit_store(self, self->ctx.queue, 0, 1, syncs, 3));
+	EXPECT_OK(aci_sync_result(self->ctx.fd, syncs[2].handle, 0));
+	EXPECT_EQ(1, self->data[0]);
+	/* Taken back, it has no fence. */
+	ASSERT_OK(aci_ioctl(self->ctx.fd, DRM_IOCTL_SYNCOBJ_RESET, &array));
+	EXPECT_EQ(-EINVAL, submit_store(self, self->ctx.queue, 0, 2, syncs, 3));
+}
+
+TEST_F(sync, last_submitted_and_last_signalled)
+{
+	struct drm_aci_sync syncs[2] = { { .handle = self->gate_syncobj },
+					 { .flags = SIGNAL | TIMELINE, .point = 5 } };
+	struct drm_syncobj_timeline_array array = { .count_handles = 1 };
+	__u64 value = 9;
+
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[1].handle));
+	array.handles = USER_PTR(&syncs[1].handle);
+	array.points = USER_PTR(&value);
+	ASSERT_OK(submit_store(self, self->ctx.queue, 0, 1, syncs, 2));
+	ASSERT_OK(aci_ioctl(self->ctx.fd, DRM_IOCTL_SYNCOBJ_QUERY, &array));
+	EXPECT_EQ(0, value);
+	array.flags = DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED;
+	ASSERT_OK(aci_ioctl(self->ctx.fd, DRM_IOCTL_SYNCOBJ_QUERY, &array));
+	EXPECT_EQ(5, value);
+	ASSERT_OK(aci_gate_open(&self->gate));
+	ASSERT_OK(aci_sync_result(self->ctx.fd, syncs[1].handle, 5));
+	array.flags = 0;
+	ASSERT_OK(aci_ioctl(self->ctx.fd, DRM_IOCTL_SYNCOBJ_QUERY, &array));
+	EXPECT_EQ(5, value);
+}
+
+/* A sync file of the fences of two queues, one open and one gated. */
+TEST_F(sync, merged_sync_file)
+{
+	struct drm_aci_sync gated[2] = { { .handle = self->gate_syncobj }, { .flags = SIGNAL } };
+	struct drm_aci_sync out = { .flags = SIGNAL }, in = { 0 };
+	struct sync_merge_data merge = { .name = "aci" };
+	int first;
+
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &gated[1].handle));
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &out.handle));
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &in.handle));
+	ASSERT_OK(submit_store(self, self->ctx.queue, 0, 1, gated, 2));
+	ASSERT_OK(submit_store(self, self->queue2, 1, 1, &out, 1));
+	first = aci_sync_export(self->ctx.fd, out.handle);
+	merge.fd2 = aci_sync_export(self->ctx.fd, gated[1].handle);
+	ASSERT_LE(0, first);
+	ASSERT_LE(0, merge.fd2);
+	ASSERT_OK(aci_ioctl(first, SYNC_IOC_MERGE, &merge));
+	ASSERT_OK(aci_sync_import(self->ctx.fd, in.handle, merge.fence));
+	ASSERT_OK(submit_store(self, self->queue2, 2, 1, &in, 1));
+	ASSERT_OK(submit_store(self, self->queue2, 3, 1, &out, 1));
+	EXPECT_EQ(-ETIME, aci_sync_wait(self->ctx.fd, out.handle, 0, 100000000));
+	EXPECT_EQ(0, self->data[2]);
+	ASSERT_OK(aci_gate_open(&self->gate));
+	EXPECT_OK(aci_sync_result(self->ctx.fd, out.handle, 0));
+	EXPECT_OK(aci_sync_file_result(merge.fence));
+	EXPECT_EQ(1, self->data[2]);
+}
+
+/* A sync file becomes a point of a timeline by a transfer. */
+TEST_F(sync, sync_file_into_timeline)
+{
+	struct drm_syncobj_transfer transfer = { .src_handle = self->gate_syncobj, .dst_point = 6 };
+	struct drm_aci_sync syncs[2] = { { .flags = TIMELINE, .point = 6 }, { .flags = SIGNAL } };
+
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[0].handle));
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[1].handle));
+	transfer.dst_handle = syncs[0].handle;
+	ASSERT_OK(aci_ioctl(self->ctx.fd, DRM_IOCTL_SYNCOBJ_TRANSFER, &transfer));
+	ASSERT_OK(submit_store(self, self->ctx.queue, 0, 1, syncs, 2));
+	EXPECT_EQ(-ETIME, aci_sync_wait(self->ctx.fd, syncs[1].handle, 0, 100000000));
+	EXPECT_EQ(0, self->data[0]);
+	ASSERT_OK(aci_gate_open(&self->gate));
+	EXPECT_OK(aci_sync_result(self->ctx.fd, syncs[1].handle, 0));
 }
 
 TEST_F(sync, error_is_in_the_fence)
