@@ -70,6 +70,7 @@ void bench_floor(void);
 void bench_kernel_queue(void);
 void bench_user_queue(void);
 void bench_nvme(void);
+void bench_slopes(void);
 void bench_memory(void);
 void bench_latency(void);
 

@@ -22,6 +22,7 @@ static const struct topic {
 	{ "nvme", bench_nvme },
 	{ "memory", bench_memory },
 	{ "latency", bench_latency },
+	{ "slopes", bench_slopes },
 };
 
 static void print_sections(void)

@@ -181,7 +181,7 @@ TEST_F(faults, waiting_bind_survives_reset)
 	__u32 out;
 
 	ASSERT_OK(bind_gated(self, &gate, DRM_ACI_BIND_MAP, va, &out));
-	ASSERT_OK(reset_card(self, "faults.waiting_bind"));
+	ASSERT_OK(card_reset(&self->where, "faults.waiting_bind"));
 	EXPECT_EQ(-ETIME, aci_sync_wait(self->ctx.fd, out, 0, 1000000));
 	ASSERT_OK(aci_gate_open(&gate));
 	ASSERT_OK(aci_sync_result(self->ctx.fd, out, 0));
