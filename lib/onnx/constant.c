@@ -150,41 +150,49 @@ static void narrow(enum accel_type type, const void *from, uint32_t wide, uint64
 	}
 }
 
-/* Used where it lies, but for elements that have to change or are not aligned. */
-static int decode_external(struct onnx_import *import, const Onnx__TensorProto *proto,
-			   const char *what, const struct onnx_shape *shape, uint64_t count,
-			   struct onnx_constant **result)
+/*
+ * Elements as they are. This side reads them aligned; the card takes them from
+ * the file anyway.
+ */
+static int take_elements(struct onnx_import *import, const struct onnx_shape *shape, uint64_t count,
+			 const void *data, struct onnx_constant **result)
 {
 	uint32_t wide = accel_type_bytes(shape->type);
 	struct onnx_constant *constant;
+	void *copy = NULL;
+
+	if ((uintptr_t)data % wide)
+		constant = onnx_constant_new(import, shape, &copy);
+	else
+		constant = constant_link(import, shape);
+	if (!constant)
+		return -ENOMEM;
+	constant->count = count;
+	if (copy)
+		memcpy(copy, data, count * wide);
+	else
+		constant->data = data;
+	constant->file = count ? onnx_external_holds(import, data) : NULL;
+	if (constant->file)
+		constant->offset = (uint64_t)((const uint8_t *)data - constant->file->map);
+	*result = constant;
+	return 0;
+}
+
+static int find_external(struct onnx_import *import, const Onnx__TensorProto *proto, const char *what,
+			 enum accel_type type, uint64_t count, const void **data, uint32_t *wide)
+{
 	struct onnx_external *file;
 	uint64_t offset;
-	void *copy;
 	int err;
 
 	if (proto->has_raw_data || has_typed_data(proto))
 		return error_set(-EINVAL, "'%s': has external data and data", what);
-	err = onnx_external_find(import, proto, what, count * wide, &file, &offset);
-	if (err)
-		return err;
-	if (offset % wide == 0 && shape->type != ACCEL_BOOL) {
-		constant = constant_link(import, shape);
-		if (!constant)
-			return -ENOMEM;
-		constant->data = file->map + offset;
-		constant->file = file;
-		constant->offset = offset;
-		constant->count = count;
-	} else {
-		constant = onnx_constant_new(import, shape, &copy);
-		if (!constant)
-			return -ENOMEM;
-		memcpy(copy, file->map + offset, count * wide);
-		if (shape->type == ACCEL_BOOL)
-			narrow(shape->type, file->map + offset, 1, count, copy);
-	}
-	*result = constant;
-	return 0;
+	*wide = accel_type_bytes(type);
+	err = onnx_external_find(import, proto, what, count * *wide, &file, &offset);
+	if (!err)
+		*data = file->map + offset;
+	return err;
 }
 
 int onnx_constant_decode(struct onnx_import *import, const Onnx__TensorProto *proto, const char *what,
@@ -200,23 +208,17 @@ int onnx_constant_decode(struct onnx_import *import, const Onnx__TensorProto *pr
 
 	err = decode_shape(proto, what, &shape, &count);
 	if (!err && onnx_external_is(proto))
-		return decode_external(import, proto, what, &shape, count, result);
-	if (!err)
+		err = find_external(import, proto, what, shape.type, count, &data, &wide);
+	else if (!err)
 		err = find_elements(proto, what, shape.type, count, &data, &wide);
 	if (err)
 		return err;
-	if (wide == accel_type_bytes(shape.type) && shape.type != ACCEL_BOOL) {
-		constant = constant_link(import, &shape);
-		if (!constant)
-			return -ENOMEM;
-		constant->count = count;
-		constant->data = data;
-	} else {
-		constant = onnx_constant_new(import, &shape, &copy);
-		if (!constant)
-			return -ENOMEM;
-		narrow(shape.type, data, wide, count, copy);
-	}
+	if (wide == accel_type_bytes(shape.type) && shape.type != ACCEL_BOOL)
+		return take_elements(import, &shape, count, data, result);
+	constant = onnx_constant_new(import, &shape, &copy);
+	if (!constant)
+		return -ENOMEM;
+	narrow(shape.type, data, wide, count, copy);
 	*result = constant;
 	return 0;
 }

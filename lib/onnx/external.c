@@ -115,6 +115,16 @@ bool onnx_external_is(const Onnx__TensorProto *proto)
 	return proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
 }
 
+struct onnx_external *onnx_external_holds(const struct onnx_import *import, const void *data)
+{
+	struct onnx_external *file;
+
+	for (file = import->files; file; file = file->next)
+		if ((uintptr_t)data - (uintptr_t)file->map < file->bytes)
+			return file;
+	return NULL;
+}
+
 int onnx_external_find(struct onnx_import *import, const Onnx__TensorProto *proto,
 		       const char *what, uint64_t bytes, struct onnx_external **file,
 		       uint64_t *offset)
@@ -149,8 +159,10 @@ void onnx_external_free(struct onnx_import *import)
 
 	for (; file; file = next) {
 		next = file->next;
-		munmap(file->map, file->bytes);
-		close(file->fd);
+		if (file->map)
+			munmap(file->map, file->bytes);
+		if (file->fd >= 0)
+			close(file->fd);
 		free(file);
 	}
 	import->files = NULL;

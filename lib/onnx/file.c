@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* Reads and unpacks an ONNX file, with bounds on what a hostile one can cost. */
+/* Maps and unpacks an ONNX file, with bounds on what a hostile one can cost. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "../error.h"
 #include "onnx.h"
@@ -38,37 +38,17 @@ static void budget_free(void *data, void *pointer)
 	free(pointer);
 }
 
-static int read_all(int fd, uint8_t *data, size_t bytes)
-{
-	size_t done = 0;
-
-	while (done < bytes) {
-		ssize_t count = read(fd, data + done, bytes - done);
-
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count < 0)
-			return -errno;
-		if (!count)
-			return -EIO;	/* it shrank meanwhile */
-		done += count;
-	}
-	return 0;
-}
-
-static int read_file(const char *path, uint8_t **data, size_t *bytes)
+static int map_file(const char *path, struct onnx_external *file)
 {
 	struct stat stat;
-	int fd, err;
+	void *map;
+	int err = 0;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0) {
-		err = -errno;
-		return error_set(err, "%s", strerror(-err));
-	}
-	err = fstat(fd, &stat) ? -errno : 0;
-	if (err)
-		error_set(err, "%s", strerror(-err));
+	file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (file->fd < 0)
+		return error_set(-errno, "%s", strerror(errno));
+	if (fstat(file->fd, &stat))
+		err = error_set(-errno, "%s", strerror(errno));
 	else if (!S_ISREG(stat.st_mode))
 		err = error_set(-EINVAL, "not a regular file");
 	else if (stat.st_size == 0)
@@ -76,49 +56,56 @@ static int read_file(const char *path, uint8_t **data, size_t *bytes)
 	else if ((uint64_t)stat.st_size > FILE_BYTES_MAX)
 		err = error_set(-EFBIG, "larger than 2 GiB");
 	if (err)
-		goto out;
-	*bytes = stat.st_size;
-	*data = malloc(*bytes);
-	if (!*data) {
-		err = error_set(-ENOMEM, "no memory for %zu bytes", *bytes);
-		goto out;
-	}
-	err = read_all(fd, *data, *bytes);
-	if (err) {
-		error_set(err, "%s", strerror(-err));
-		free(*data);
-	}
-out:
-	close(fd);
-	return err;
+		return err;
+	map = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_SHARED, file->fd, 0);
+	if (map == MAP_FAILED)
+		return error_set(-errno, "%s", strerror(errno));
+	file->map = map;
+	file->bytes = (uint64_t)stat.st_size;
+	return 0;
 }
 
-int onnx_file_load(const char *path, Onnx__ModelProto **model)
+static int unpack(struct onnx_import *import, const struct onnx_external *file)
 {
-	ProtobufCAllocator allocator = { .alloc = budget_alloc, .free = budget_free };
-	struct budget budget;
-	uint8_t *data = NULL;
-	size_t bytes = 0;
-	int err;
+	struct budget budget = { .left = MEMORY_BASE + MEMORY_FACTOR * file->bytes };
+	ProtobufCAllocator allocator = {
+		.alloc = budget_alloc, .free = budget_free, .allocator_data = &budget,
+	};
+	int err = onnx_wire_check(file->map, file->bytes, &onnx__model_proto__descriptor);
 
-	err = read_file(path, &data, &bytes);
+	if (!err)
+		err = onnx_thin_make(&import->thin, file->map, file->bytes);
 	if (err)
 		return err;
-	err = onnx_wire_check(data, bytes, &onnx__model_proto__descriptor);
-	if (!err) {
-		budget.left = MEMORY_BASE + MEMORY_FACTOR * (uint64_t)bytes;
-		allocator.allocator_data = &budget;
-		*model = onnx__model_proto__unpack(&allocator, bytes, data);
-		if (!*model)
-			err = error_set(-EINVAL, "not an ONNX model, or one that takes too much memory");
-	}
-	free(data);
-	return err;
+	import->model = onnx__model_proto__unpack(&allocator, import->thin.bytes, import->thin.data);
+	if (!import->model)
+		return error_set(-EINVAL, "not an ONNX model, or one that takes too much memory");
+	onnx_thin_fill(&import->thin, import->model);
+	return 0;
+}
+
+int onnx_file_load(struct onnx_import *import, const char *path)
+{
+	struct onnx_external *file = calloc(1, sizeof(*file));
+	int err;
+
+	if (!file)
+		return error_set(-ENOMEM, "out of memory");
+	/* No location of a tensor is empty. */
+	file->location = "";
+	file->next = import->files;
+	import->files = file;
+	err = map_file(path, file);
+	return err ? err : unpack(import, file);
 }
 
 /* What the budget's allocator made is plain malloc() memory. */
-void onnx_file_free(Onnx__ModelProto *model)
+void onnx_file_free(struct onnx_import *import)
 {
-	if (model)
-		onnx__model_proto__free_unpacked(model, NULL);
+	onnx_thin_drop(&import->thin, import->model);
+	if (import->model)
+		onnx__model_proto__free_unpacked(import->model, NULL);
+	import->model = NULL;
+	free(import->thin.data);
+	free(import->thin.raws);
 }

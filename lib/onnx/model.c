@@ -182,7 +182,6 @@ int accel_model_load_onnx_flags(struct accel_context *context, const char *path,
 				struct accel_model **model)
 {
 	struct onnx_import import = { .batch = options && options->batch ? options->batch : 1 };
-	Onnx__ModelProto *proto = NULL;
 	int err;
 
 	if (!context || !path || !model)
@@ -192,11 +191,9 @@ int accel_model_load_onnx_flags(struct accel_context *context, const char *path,
 	err = accel_graph_create(context->device, &import.graph);
 	if (err)
 		return err;
-	err = onnx_file_load(path, &proto);
-	if (!err) {
-		import.model = proto;
+	err = onnx_file_load(&import, path);
+	if (!err)
 		err = build_graph(&import);
-	}
 	if (err)
 		error_prefix(err, "%s: ", path);
 	else
@@ -205,8 +202,8 @@ int accel_model_load_onnx_flags(struct accel_context *context, const char *path,
 		model_set_host_operations(*model, import.host_operations);
 	onnx_values_free(&import);
 	onnx_constants_free(&import);
+	onnx_file_free(&import);
 	onnx_external_free(&import);
-	onnx_file_free(proto);
 	accel_graph_destroy(import.graph);
 	return err;
 }

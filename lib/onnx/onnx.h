@@ -40,7 +40,7 @@ struct onnx_constant {
 	uint64_t offset;		/* in @file */
 };
 
-/** struct onnx_external - a file of tensors next to the model */
+/** struct onnx_external - a mapped file: the model, or one of tensors next to it */
 struct onnx_external {
 	struct onnx_external *next;	/* in onnx_import.files */
 	const char *location;		/* the model's */
@@ -81,9 +81,24 @@ struct onnx_node {
 	bool explained;			/* the last error's text names this node already */
 };
 
+/** struct onnx_raw - raw_data of an initializer that was left out; NULL: it was not */
+struct onnx_raw {
+	const uint8_t *data;
+	size_t bytes;
+};
+
+/** struct onnx_thin - a packed model without the large raw_data of its initializers */
+struct onnx_thin {
+	uint8_t *data;
+	size_t bytes;
+	struct onnx_raw *raws;		/* per initializer */
+	size_t raw_count;
+};
+
 struct onnx_import {
 	struct accel_graph *graph;
-	const Onnx__ModelProto *model;
+	Onnx__ModelProto *model;
+	struct onnx_thin thin;
 	int64_t opset;
 	uint64_t batch;
 	void *values;			/* tsearch() tree of struct onnx_value by name */
@@ -95,8 +110,14 @@ struct onnx_import {
 };
 
 /* file.c: the bytes of a model, checked before they are unpacked */
-int onnx_file_load(const char *path, Onnx__ModelProto **model);
-void onnx_file_free(Onnx__ModelProto *model);
+int onnx_file_load(struct onnx_import *import, const char *path);
+void onnx_file_free(struct onnx_import *import);
+
+/* thin.c */
+int onnx_thin_make(struct onnx_thin *thin, const uint8_t *data, size_t bytes);
+/** onnx_thin_fill() - point what was left out at the file; _drop() before it is freed */
+void onnx_thin_fill(const struct onnx_thin *thin, Onnx__ModelProto *model);
+void onnx_thin_drop(const struct onnx_thin *thin, Onnx__ModelProto *model);
 
 /* wire.c */
 int onnx_wire_check(const uint8_t *data, size_t bytes, const ProtobufCMessageDescriptor *type);
@@ -122,6 +143,8 @@ void onnx_constants_free(struct onnx_import *import);
 int onnx_shape_count(const struct onnx_shape *shape, uint64_t *count);
 
 /* external.c: tensors in files of their own */
+/** onnx_external_holds() - the mapped file that @data lies in, NULL: none */
+struct onnx_external *onnx_external_holds(const struct onnx_import *import, const void *data);
 bool onnx_external_is(const Onnx__TensorProto *proto);
 int onnx_external_find(struct onnx_import *import, const Onnx__TensorProto *proto,
 		       const char *what, uint64_t bytes, struct onnx_external **file,

@@ -251,6 +251,7 @@ int main(void)
 		test(test_weights_in_place),
 		test(test_weights_errors),
 		test(test_onnx_external),
+		test(test_onnx_in_file),
 		test(test_onnx_external_errors),
 	};
 

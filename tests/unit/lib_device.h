@@ -101,6 +101,6 @@ test_function test_model_facts, test_model_errors, test_model_random, test_model
 /* lib_device_weights.c */
 test_function test_weights_direct, test_weights_in_place, test_weights_errors;
 /* lib_device_onnx.c */
-test_function test_onnx_external, test_onnx_external_errors;
+test_function test_onnx_external, test_onnx_in_file, test_onnx_external_errors;
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* ONNX files whose weights lie in files next to them. */
+/* ONNX files whose weights lie in files next to them, or far apart in the model's own. */
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include "lib_device.h"
 #include "onnx.pb-c.h"
 
-#define SIDE	64u
+#define SIDE	128u	/* 64 KiB: large enough to stay in the file */
 #define WEIGHTS	(SIDE * SIDE * sizeof(float))
 
 /* struct external - where a model says that its weights are */
@@ -34,8 +34,11 @@ static void write_file(const char *name, const void *data, size_t bytes)
 	fclose(file);
 }
 
-/* out = in x W, both SIDE x SIDE */
-static void write_model(const struct external *external)
+/*
+ * out = in x W, both SIDE x SIDE. W is in @raw, or where @external says. A doc string
+ * of @shift bytes moves what is behind it.
+ */
+static void write_model(const struct external *external, const float *raw, uint32_t shift)
 {
 	Onnx__StringStringEntryProto entries[] = {
 		ONNX__STRING_STRING_ENTRY_PROTO__INIT, ONNX__STRING_STRING_ENTRY_PROTO__INIT,
@@ -55,23 +58,30 @@ static void write_model(const struct external *external)
 	Onnx__GraphProto graph = ONNX__GRAPH_PROTO__INIT;
 	Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets[] = { &opset };
 	Onnx__ModelProto model = ONNX__MODEL_PROTO__INIT;
-	uint8_t packed[1024];
+	uint8_t *packed = malloc(2048 + WEIGHTS);
+	char doc[] = "12345678";
 
 	entries[0].key = "location";
-	entries[0].value = (char *)external->location;
 	entries[1].key = "offset";
-	entries[1].value = (char *)external->offset;
 	entries[2].key = "length";
-	entries[2].value = (char *)external->length;
 	weights.name = "W";
 	weights.n_dims = 2;
 	weights.dims = dims;
 	weights.has_data_type = 1;
 	weights.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
-	weights.has_data_location = 1;
-	weights.data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-	weights.n_external_data = 3;
-	weights.external_data = entry_list;
+	if (raw) {
+		weights.has_raw_data = 1;
+		weights.raw_data.len = WEIGHTS;
+		weights.raw_data.data = (uint8_t *)(uintptr_t)raw;
+	} else {
+		entries[0].value = (char *)(uintptr_t)external->location;
+		entries[1].value = (char *)(uintptr_t)external->offset;
+		entries[2].value = (char *)(uintptr_t)external->length;
+		weights.has_data_location = 1;
+		weights.data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+		weights.n_external_data = 3;
+		weights.external_data = entry_list;
+	}
 	dim.value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
 	dim.dim_value = SIDE;
 	shape.n_dim = 2;
@@ -99,8 +109,11 @@ static void write_model(const struct external *external)
 	model.n_opset_import = 1;
 	model.opset_import = opsets;
 	model.graph = &graph;
-	assert_true(onnx__model_proto__get_packed_size(&model) <= sizeof(packed));
+	doc[shift] = '\0';
+	model.doc_string = doc;
+	assert_true(onnx__model_proto__get_packed_size(&model) <= 2048 + WEIGHTS);
 	write_file("model.onnx", packed, onnx__model_proto__pack(&model, packed));
+	free(packed);
 }
 
 static int load(struct fixture *fixture, const struct external *external,
@@ -108,7 +121,7 @@ static int load(struct fixture *fixture, const struct external *external,
 {
 	char path[128];
 
-	write_model(external);
+	write_model(external, NULL, 0);
 	in_folder("model.onnx", path);
 	return accel_model_load_onnx_flags(fixture->context, path, NULL,
 					   ACCEL_MODEL_WEIGHTS_IN_PLACE, model);
@@ -141,22 +154,16 @@ static void remove_folder(void)
 	rmdir(folder);
 }
 
-/* The weights are used where they lie; the product with the unit matrix shows them. */
-void test_onnx_external(void **state)
+/* The product with the unit matrix shows the weights. */
+static void check_model(struct fixture *fixture, struct accel_model *model, const float *weights)
 {
-	struct fixture *fixture = *state;
-	struct external external = { "weights.bin", "4096", "16384" };
-	float *in = calloc(1, WEIGHTS), *out = calloc(1, WEIGHTS), *weights;
+	float *in = calloc(1, WEIGHTS), *out = calloc(1, WEIGHTS);
 	const void *inputs[] = { in };
 	void *outputs[] = { out };
 	struct accel_model_weights how;
-	struct accel_model *model;
 
-	require_compute(fixture);
-	weights = make_folder();
-	must(load(fixture, &external, &model));
 	must(accel_model_get_weights(model, &how));
-	assert_int_equal(how.in_place_bytes + how.copied_bytes, WEIGHTS);
+	assert_int_equal(how.in_place_bytes + how.direct_bytes + how.copied_bytes, WEIGHTS);
 	if (fixture->info.transport == ACCEL_TRANSPORT_INPROC)
 		assert_int_equal(how.copied_bytes, 0);
 	for (uint32_t i = 0; i < SIDE; i++)
@@ -165,9 +172,46 @@ void test_onnx_external(void **state)
 	for (uint32_t i = 0; i < SIDE * SIDE; i++)
 		assert_float_equal(out[i], weights[i], 1e-6f);
 	accel_model_destroy(model);
-	remove_folder();
 	free(in);
 	free(out);
+}
+
+/* Used where they lie. */
+void test_onnx_external(void **state)
+{
+	struct fixture *fixture = *state;
+	struct external external = { "weights.bin", "4096", "65536" };
+	struct accel_model *model;
+	float *weights;
+
+	require_compute(fixture);
+	weights = make_folder();
+	must(load(fixture, &external, &model));
+	check_model(fixture, model, weights);
+	remove_folder();
+	free(weights);
+}
+
+/* At any place in the model's own file, aligned or not; to the card or not. */
+void test_onnx_in_file(void **state)
+{
+	struct fixture *fixture = *state;
+	struct accel_model *model;
+	char path[128];
+	float *weights;
+
+	require_compute(fixture);
+	weights = make_folder();
+	in_folder("model.onnx", path);
+	for (uint32_t shift = 0; shift < 4; shift++) {
+		write_model(NULL, weights, shift);
+		must(accel_model_load_onnx(fixture->context, path, NULL, &model));
+		check_model(fixture, model, weights);
+		must(accel_model_load_onnx_flags(fixture->context, path, NULL,
+						 ACCEL_MODEL_WEIGHTS_IN_PLACE, &model));
+		check_model(fixture, model, weights);
+	}
+	remove_folder();
 	free(weights);
 }
 
@@ -178,18 +222,18 @@ void test_onnx_external_errors(void **state)
 		int error;
 		const char *text;
 	} cases[] = {
-		{ { "../weights.bin", "4096", "16384" }, -EINVAL, "inside the model's folder" },
-		{ { "x/../../weights.bin", "4096", "16384" }, -EINVAL, "inside" },
-		{ { "/etc/passwd", "0", "16384" }, -EINVAL, "inside" },
-		{ { "", "0", "16384" }, -EINVAL, "inside" },
-		{ { "link", "0", "16384" }, -ELOOP, "link" },
-		{ { "missing.bin", "0", "16384" }, -EINVAL, "missing.bin" },
-		{ { ".", "0", "16384" }, -EINVAL, "regular" },
-		{ { "weights.bin", "4097", "16384" }, -EINVAL, "past the end" },
-		{ { "weights.bin", "18446744073709551615", "16384" }, -EINVAL, "past the end" },
-		{ { "weights.bin", "x", "16384" }, -EINVAL, "offset is no number" },
-		{ { "weights.bin", "-1", "16384" }, -EINVAL, "offset is no number" },
-		{ { "weights.bin", "0", "16380" }, -EINVAL, "its dims need 16384" },
+		{ { "../weights.bin", "4096", "65536" }, -EINVAL, "inside the model's folder" },
+		{ { "x/../../weights.bin", "4096", "65536" }, -EINVAL, "inside" },
+		{ { "/etc/passwd", "0", "65536" }, -EINVAL, "inside" },
+		{ { "", "0", "65536" }, -EINVAL, "inside" },
+		{ { "link", "0", "65536" }, -ELOOP, "link" },
+		{ { "missing.bin", "0", "65536" }, -EINVAL, "missing.bin" },
+		{ { ".", "0", "65536" }, -EINVAL, "regular" },
+		{ { "weights.bin", "4097", "65536" }, -EINVAL, "past the end" },
+		{ { "weights.bin", "18446744073709551615", "65536" }, -EINVAL, "past the end" },
+		{ { "weights.bin", "x", "65536" }, -EINVAL, "offset is no number" },
+		{ { "weights.bin", "-1", "65536" }, -EINVAL, "offset is no number" },
+		{ { "weights.bin", "0", "65532" }, -EINVAL, "its dims need 65536" },
 	};
 	struct fixture *fixture = *state;
 	struct accel_model *model;
