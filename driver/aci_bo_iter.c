@@ -102,6 +102,7 @@ static const struct aci_bo_mark *aci_bo_index_find(const struct aci_bo_index *in
  */
 void aci_bo_iter_init(struct aci_bo_iter *iter, struct aci_bo *bo, u64 offset)
 {
+	/* Pairs with the release in aci_bo_index_make(): a whole index or none. */
 	const struct aci_bo_index *index = smp_load_acquire(&bo->index);
 
 	if (index && index->count) {
@@ -171,6 +172,7 @@ int aci_bo_index_make(struct aci_bo *bo)
 	struct aci_bo_index *index = &aci_bo_no_index;
 	u32 segments;
 
+	/* As in aci_bo_iter_init(). */
 	if (smp_load_acquire(&bo->index))
 		return 0;
 	segments = aci_bo_count_segments(bo);

@@ -108,8 +108,10 @@ static struct aci_job *aci_submit_prepare(struct aci_submit *submit, u32 index)
 		aci_job_free(job);
 		return ERR_PTR(ret);
 	}
-	job->keep = aci_job_has_outs(job) || (submit->args->flags & DRM_ACI_SUBMIT_WAIT &&
-				       index == submit->args->jobs.count - 1);
+	/* The last job is waited for. */
+	job->keep = aci_job_has_outs(job) ||
+		    (submit->args->flags & DRM_ACI_SUBMIT_WAIT &&
+		     index == submit->args->jobs.count - 1);
 	return job;
 }
 
