@@ -334,9 +334,10 @@ static int aci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 err_register:
 	drm_dev_unplug(&adev->drm);
-	aci_telemetry_stop(adev);
 err_start:
 	aci_reset_remove(adev);
+	/* It goes on by itself until the device is gone. */
+	aci_telemetry_stop(adev);
 	aci_vram_stop(adev);
 	return ret;
 }
@@ -390,7 +391,10 @@ static void aci_remove(struct pci_dev *pdev)
 
 static void aci_shutdown(struct pci_dev *pdev)
 {
-	aci_reset_remove(pci_get_drvdata(pdev));
+	struct aci_device *adev = pci_get_drvdata(pdev);
+
+	aci_telemetry_stop(adev);
+	aci_reset_remove(adev);
 }
 
 static const struct pci_device_id aci_pci_ids[] = {

@@ -109,7 +109,8 @@ static ssize_t telemetry_show(struct device *dev, struct device_attribute *attr,
 	if (!sample)
 		return -ENOMEM;
 	if (aci_telemetry_read(adev, sample, &age_ms)) {
-		at += sysfs_emit_at(buf, at, "age_ms %llu\n", age_ms);
+		at += sysfs_emit_at(buf, at, "age_ms %llu\nstale %d\n", age_ms,
+				    aci_telemetry_is_stale(adev));
 		at = aci_sysfs_emit_health(buf, at, &sample->health);
 		for (i = 0; i < adev->caps.engine_classes; i++)
 			at = aci_sysfs_emit_engine(adev, buf, at, i, &sample->engines.engines[i]);

@@ -9,7 +9,17 @@
 #include "aci_recovery.h"
 #include "aci_reset.h"
 
-#define ACI_TELEMETRY_PERIOD	HZ
+/* A card that nobody uses is looked at, too: for those who watch machines. */
+#define ACI_TELEMETRY_PERIOD		HZ
+#define ACI_TELEMETRY_PERIOD_UNUSED	(10 * HZ)
+
+/* Samples that may fail to come before the last one is stale. */
+#define ACI_TELEMETRY_STALE_PERIODS	3
+
+static unsigned long aci_telemetry_period(const struct aci_telemetry *telemetry)
+{
+	return atomic_read(&telemetry->users) ? ACI_TELEMETRY_PERIOD : ACI_TELEMETRY_PERIOD_UNUSED;
+}
 
 static int aci_telemetry_get_log(struct aci_device *adev, u32 id, void *log, u32 bytes)
 {
@@ -42,6 +52,8 @@ static void aci_telemetry_sample(struct aci_device *adev)
 	sample.taken = get_jiffies_64();
 	spin_lock(&telemetry->lock);
 	telemetry->last = sample;
+	telemetry->stale_at = sample.taken +
+			      ACI_TELEMETRY_STALE_PERIODS * aci_telemetry_period(telemetry);
 	spin_unlock(&telemetry->lock);
 }
 
@@ -97,8 +109,8 @@ static void aci_telemetry_work(struct work_struct *work)
 		aci_telemetry_watch(adev);
 	up_read(&adev->reset_sem);
 	aci_telemetry_sample(adev);
-	if (atomic_read(&telemetry->users) && state < ACI_STATE_ASLEEP)
-		queue_delayed_work(adev->wq, &telemetry->work, ACI_TELEMETRY_PERIOD);
+	if (state < ACI_STATE_ASLEEP)
+		queue_delayed_work(adev->wq, &telemetry->work, aci_telemetry_period(telemetry));
 	drm_dev_exit(idx);
 }
 
@@ -122,11 +134,12 @@ void aci_telemetry_init(struct aci_device *adev)
 void aci_telemetry_start(struct aci_device *adev)
 {
 	aci_telemetry_sample(adev);
+	queue_delayed_work(adev->wq, &adev->telemetry.work, ACI_TELEMETRY_PERIOD_UNUSED);
 }
 
 /**
  * aci_telemetry_stop() - take no more samples
- * @adev: unplugged device
+ * @adev: device
  */
 void aci_telemetry_stop(struct aci_device *adev)
 {
@@ -163,8 +176,15 @@ void aci_telemetry_resume(struct aci_device *adev)
  */
 void aci_telemetry_get_user(struct aci_device *adev)
 {
-	if (atomic_inc_return(&adev->telemetry.users) == 1)
-		aci_telemetry_resume(adev);
+	struct aci_telemetry *telemetry = &adev->telemetry;
+
+	if (atomic_inc_return(&telemetry->users) != 1)
+		return;
+	aci_telemetry_resume(adev);
+	spin_lock(&telemetry->lock);
+	telemetry->stale_at = min(telemetry->stale_at, get_jiffies_64() +
+				  ACI_TELEMETRY_STALE_PERIODS * ACI_TELEMETRY_PERIOD);
+	spin_unlock(&telemetry->lock);
 }
 
 /**
@@ -196,6 +216,23 @@ bool aci_telemetry_read(struct aci_device *adev, struct aci_sample *sample, u64 
 }
 
 /**
+ * aci_telemetry_is_stale() - does the last sample tell nothing about now?
+ * @adev: device
+ *
+ * Return: true if samples fail to come, or the card is not at work.
+ */
+bool aci_telemetry_is_stale(struct aci_device *adev)
+{
+	struct aci_telemetry *telemetry = &adev->telemetry;
+	bool stale;
+
+	spin_lock(&telemetry->lock);
+	stale = !telemetry->last.valid || time_after64(get_jiffies_64(), telemetry->stale_at);
+	spin_unlock(&telemetry->lock);
+	return stale || !aci_is_ok(adev);
+}
+
+/**
  * aci_telemetry_take_heartbeat_lost() - is a reset made for want of a heartbeat?
  * @adev: device
  *
@@ -216,7 +253,7 @@ bool aci_telemetry_take_heartbeat_lost(struct aci_device *adev)
  * aci_telemetry_heartbeat_age_ms() - time since the heartbeat was seen to change
  * @adev: device
  *
- * Return: milliseconds; meaningless unless a file is open.
+ * Return: milliseconds.
  */
 u64 aci_telemetry_heartbeat_age_ms(struct aci_device *adev)
 {

@@ -44,6 +44,8 @@ struct aci_telemetry {
 	spinlock_t lock;
 	/** @last: last sample */
 	struct aci_sample last;
+	/** @stale_at: when the next sample is overdue, in jiffies */
+	u64 stale_at;
 	/** @heartbeat: last value of the register */
 	u32 heartbeat;
 	/** @heartbeat_seen: when it changed, in jiffies */
@@ -61,6 +63,7 @@ void aci_telemetry_put_user(struct aci_device *adev);
 void aci_telemetry_kick(struct aci_device *adev);
 bool aci_telemetry_read(struct aci_device *adev, struct aci_sample *sample, u64 *age_ms);
 bool aci_telemetry_take_heartbeat_lost(struct aci_device *adev);
+bool aci_telemetry_is_stale(struct aci_device *adev);
 u64 aci_telemetry_heartbeat_age_ms(struct aci_device *adev);
 
 #endif /* ACI_TELEMETRY_H */

@@ -155,6 +155,18 @@ def test_info(tool):
     assert "downtrained" in tool.run("info", env=env)[0]
 
 
+def test_stale_card_is_told(tool):
+    env = fake_sysfs(tool)
+    assert "stale" not in tool.run("list", env=env)[0] + tool.run("info", env=env)[0]
+    assert "stale" not in tool.json("list", env=env)["devices"][0]
+    with open(f"{env['ACCEL_SYSFS_ROOT']}/devices/0000:01:00.0/aci/telemetry", "w") as file:
+        file.write("age_ms 31000\nstale 1\ntemperature_mc 41000\n")
+    assert ", stale" in tool.run("list", env=env)[0]
+    assert "stale" in tool.run("info", env=env)[0]
+    for command in ("list", "info"):
+        assert tool.json(command, env=env)["devices"][0]["stale"] is True
+
+
 def test_no_cards(tool):
     os.makedirs(tool.file("empty/class/accel"))
     env = {"ACCEL_SYSFS_ROOT": tool.file("empty")}

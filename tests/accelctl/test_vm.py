@@ -4,11 +4,13 @@
 
 usage: test_vm.py BUILD	(the folder with the built programs, as build/user)
 """
+import errno
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../vm"))
 import tap  # noqa: E402
@@ -88,6 +90,74 @@ def test_hung_job_is_told():
                               "--device", "serial:VCARD0"), 4)
     assert "time" in err, err
     check_diag(run_json("diag", "-l", "1", "--max-bytes", "4K", "--device", "serial:VCARD0"))
+
+
+def expect_begin(test, count, pattern):
+    with open("/dev/kmsg", "w") as log:
+        log.write(f"<6>aci-expect-begin {test} {count} {pattern}\n")
+
+
+def expect_end(test):
+    with open("/dev/kmsg", "w") as log:
+        log.write(f"<6>aci-expect-end {test}\n")
+
+
+def slowest_read(folder):
+    """Read every file below a card's folder in sysfs: seconds and name of the slowest."""
+    times = []
+    for path, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != "power"]
+        for name in names:
+            begin = time.monotonic()
+            try:
+                with open(f"{path}/{name}", "rb") as file:
+                    file.read(4096)
+            except OSError as error:
+                assert error.errno == errno.ENODATA, f"{path}/{name}: {error}"
+            times.append((time.monotonic() - begin, f"{path}/{name}"))
+    assert len(times) > 3, times
+    return max(times)
+
+
+def timed(*args):
+    begin = time.monotonic()
+    finish(start(*args))
+    return time.monotonic() - begin
+
+
+def card_state(folder):
+    with open(f"{folder}/aci/state") as file:
+        return file.read().strip()
+
+
+def test_sick_card_delays_no_reader():
+    """From the moment that the firmware hangs until the card is well again; figures are TCG time."""
+    name = next(card["name"] for card in cards() if card["serial"] == "VCARD0")
+    folder = f"/sys/bus/pci/devices/{name}"
+    usual = max(timed(command) for command in ("list", "info", "list", "info"))
+    was_stale = is_well = False
+    reads, tools = [], []
+    expect_begin("sick_card", 1, r"^aci [0-9a-f:.]+: .*card reset: .*$")
+    node = os.open(next(card["node"] for card in cards() if card["name"] == name), os.O_RDWR)
+    control(0, "firmware hang")
+    end = time.monotonic() + 120
+    while not is_well and time.monotonic() < end:
+        for part in ("aci", "hwmon"):
+            reads.append(slowest_read(f"{folder}/{part}"))
+        for command in ("list", "info"):
+            tools.append(timed(command))
+        stale = ", stale" in next(line for line in finish(start("list"))[0].splitlines() if name in line)
+        was_stale |= stale
+        is_well = was_stale and not stale and card_state(folder) == "ok"
+    os.close(node)
+    control(0, "clear")
+    expect_end("sick_card")
+    print(f"# slowest file {max(reads)[0] * 1000:.1f} ms, slowest command {max(tools) * 1000:.0f} ms, "
+          f"of a well card {usual * 1000:.0f} ms, {len(reads)} rounds")
+    assert was_stale and is_well, (was_stale, is_well)
+    assert max(reads)[0] < 0.1, max(reads)
+    # To start a process takes most of the time here, under emulation.
+    assert max(tools) < 2 * usual + 0.1, (max(tools), usual)
 
 
 def write_model(folder):

@@ -2,9 +2,13 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "device.h"
 #include "json.h"
+#include "sysfs.h"
+
+#define TELEMETRY_BYTES	4096	/* of a sysfs file */
 
 static const char *const status_names[] = {
 	[STATUS_OK] = "ok", [STATUS_FAILED] = "failed", [STATUS_USAGE] = "usage",
@@ -56,6 +60,14 @@ int status_from_error(int error)
 	}
 }
 
+bool device_is_stale(const char *name)
+{
+	char text[TELEMETRY_BYTES + 1];
+
+	return sysfs_read_pci(name, "aci/telemetry", text, sizeof(text)) &&
+	       strstr(text, "\nstale 1");
+}
+
 /* Facts that an unopened card does not tell are 0 and left out. */
 void device_json_facts(const struct accel_device_info *info)
 {
@@ -66,6 +78,8 @@ void device_json_facts(const struct accel_device_info *info)
 	json_text("firmware", info->firmware);
 	json_text("node", info->node);
 	json_text("state", info->state);
+	if (device_is_stale(info->name))
+		json_bool("stale", true);
 	json_string("transport", info->transport == ACCEL_TRANSPORT_INPROC ? "inproc" : "drm");
 	if (info->aci_version) {
 		json_open_object("aci_version");

@@ -17,6 +17,9 @@ int report_failure(const struct arguments *arguments, int status, const char *fo
 /** status_from_error() - exit status for how work on a card ended */
 int status_from_error(int error);
 
+/** device_is_stale() - does what the driver tells of a card say nothing about now? */
+bool device_is_stale(const char *name);
+
 /** device_json() - object "device" with what @info knows */
 void device_json(const char *key, const struct accel_device_info *info);
 void device_json_facts(const struct accel_device_info *info);

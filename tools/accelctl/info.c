@@ -211,6 +211,8 @@ static void card_text(const struct accel_device_info *info)
 	fact("firmware", info->firmware);
 	fact("node", info->node);
 	fact("state", info->state);
+	if (device_is_stale(info->name))
+		fact("telemetry", "stale: the card does not answer the driver");
 	if (info->aci_version)
 		printf("  %-22s %u.%u\n", "ACI version", info->aci_version >> 16, info->aci_version & 0xffff);
 	if (info->memory_bytes)

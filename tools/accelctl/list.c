@@ -7,15 +7,20 @@
 
 static void print_table(const struct accel_device_info *list, size_t count)
 {
+	char state[sizeof(list->state) + sizeof(", stale")];
+
 	if (!count) {
 		fprintf(stderr, "no cards found\n");
 		return;
 	}
-	printf("%-14s %-10s %-18s %s\n", "DEVICE", "STATE", "NODE", "CARD");
-	for (size_t i = 0; i < count; i++)
-		printf("%-14s %-10s %-18s %s%s%s\n", list[i].name, list[i].state[0] ? list[i].state : "-",
-		       list[i].node[0] ? list[i].node : "-", list[i].vendor, list[i].vendor[0] ? " " : "",
-		       list[i].model);
+	printf("%-14s %-16s %-18s %s\n", "DEVICE", "STATE", "NODE", "CARD");
+	for (size_t i = 0; i < count; i++) {
+		snprintf(state, sizeof(state), "%s%s", list[i].state[0] ? list[i].state : "-",
+			 device_is_stale(list[i].name) ? ", stale" : "");
+		printf("%-14s %-16s %-18s %s%s%s\n", list[i].name, state,
+		       list[i].node[0] ? list[i].node : "-", list[i].vendor,
+		       list[i].vendor[0] ? " " : "", list[i].model);
+	}
 }
 
 static void print_json(const struct accel_device_info *list, size_t count)
