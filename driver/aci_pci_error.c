@@ -57,16 +57,13 @@ static void aci_pci_reset_prepare(struct pci_dev *pdev)
 {
 	struct aci_device *adev = pci_get_drvdata(pdev);
 
-	if (aci_pci_error_is_own(adev))
-		return;
-	if (aci_reset_begin(adev))
-		aci_hw_stop_dma(adev);
+	if (!aci_pci_error_is_own(adev))
+		aci_reset_begin(adev);
 }
 
 static void aci_pci_reset_done(struct pci_dev *pdev)
 {
 	struct aci_device *adev = pci_get_drvdata(pdev);
-
 	int ret;
 
 	if (aci_pci_error_is_own(adev))

@@ -339,7 +339,8 @@ void aci_reset_finish(struct aci_device *adev, int error, unsigned int kept)
  * aci_reset_begin() - somebody else is about to reset the card
  * @adev: device
  *
- * Until aci_reset_finish() nobody touches the card, and work is queued.
+ * Until aci_reset_finish() nobody touches the card, which makes no DMA, and work
+ * is queued.
  *
  * Return: whether the card was in use.
  */
@@ -355,6 +356,8 @@ bool aci_reset_begin(struct aci_device *adev)
 		aci_reset_hold_queues(adev);
 		aci_reset_set_running(adev, false);
 		aci_gem_zap_card_maps(adev);
+		/* Whoever sees this state frees what the card was using. */
+		aci_hw_stop_dma(adev);
 	}
 	up_write(&adev->reset_sem);
 	return used;
