@@ -309,6 +309,17 @@ static int aci_user_queue_resume(struct aci_user_queue *user, u64 index)
 	return ret;
 }
 
+/* Whoever tears it down deletes it only if no reset came since it left the list. */
+static bool aci_user_queue_is_listed(struct aci_queue *queue)
+{
+	bool listed;
+
+	mutex_lock(&queue->adev->object_lock);
+	listed = !list_empty(&queue->node);
+	mutex_unlock(&queue->adev->object_lock);
+	return listed;
+}
+
 static int aci_user_queue_resume_on_card(struct aci_user_queue *user, u64 index)
 {
 	struct aci_device *adev = user->base.adev;
@@ -319,10 +330,12 @@ static int aci_user_queue_resume_on_card(struct aci_user_queue *user, u64 index)
 	if (ret)
 		return ret;
 	down_read(&adev->reset_sem);
-	if (aci_is_ok(adev))
-		ret = aci_user_queue_resume(user, index);
-	else
+	if (!aci_is_ok(adev))
 		ret = aci_is_dead(adev) ? -ENODEV : -EAGAIN;
+	else if (!aci_user_queue_is_listed(&user->base))
+		ret = -ENOENT;
+	else
+		ret = aci_user_queue_resume(user, index);
 	up_read(&adev->reset_sem);
 	mutex_unlock(&user->command_lock);
 	return ret;
