@@ -189,7 +189,7 @@ static bool aci_pm_is_idle_locked(struct aci_device *adev)
 		/* A process may ring at any time, without the kernel. */
 		if (queue->is_user)
 			idle = false;
-		else if (queue->state == ACI_QUEUE_LIVE)
+		else
 			idle &= list_empty(&queue->pending) && list_empty(&queue->waiting);
 		spin_unlock_irq(&queue->lock);
 	}
@@ -225,9 +225,11 @@ static bool aci_pm_hold_idle_queues(struct aci_device *adev)
 			queue->state = ACI_QUEUE_HELD;
 		spin_unlock_irq(&queue->lock);
 	}
+	/* One that defies was held before; it goes on after the reset that it has coming. */
 	if (!idle)
 		list_for_each_entry(queue, &adev->queues, node)
-			aci_job_resume(queue);
+			if (!queue->defies)
+				aci_job_resume(queue);
 	mutex_unlock(&adev->object_lock);
 	return idle;
 }
@@ -260,6 +262,7 @@ static int aci_pm_runtime_suspend(struct device *dev)
 	int ret;
 
 	aci_telemetry_stop(adev);
+	flush_work(&adev->reset_work);
 	down_write(&adev->reset_sem);
 	ret = aci_pm_fall_asleep(adev);
 	up_write(&adev->reset_sem);

@@ -373,9 +373,11 @@ void aci_reset_work(struct work_struct *work)
 	unsigned int kept, level = ACI_RESET_CARD;
 	int ret;
 
-	/* Whoever waits for the card holds reset_sem: let them go. */
-	aci_admin_stop(adev);
-	aci_inval_stop(adev);
+	/* Whoever waits for the card holds reset_sem: let them go, unless they rebuild it. */
+	if (aci_is_ok(adev)) {
+		aci_admin_stop(adev);
+		aci_inval_stop(adev);
+	}
 	down_write(&adev->reset_sem);
 	if (aci_is_ok(adev)) {
 		WRITE_ONCE(adev->state, ACI_STATE_RESETTING);
