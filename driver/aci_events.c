@@ -59,12 +59,13 @@ void aci_events_set_running(struct aci_device *adev, bool running)
 static void aci_events_handle(struct aci_device *adev, const struct aci_event *event)
 {
 	u16 queue_id = le16_to_cpu(READ_ONCE(event->queue_id));
+	unsigned int type = READ_ONCE(event->type);
 
-	switch (event->type) {
+	switch (type) {
 	case ACI_EVENT_QUEUE_STOPPED:
 	case ACI_EVENT_PAGE_FAULT:
 		drm_dbg(&adev->drm, "event %u: queue %u, VM %u, code %#x, info %#llx\n",
-			event->type, queue_id, le16_to_cpu(event->vm_id),
+			type, queue_id, le16_to_cpu(event->vm_id),
 			le16_to_cpu(event->code), le64_to_cpu(event->info));
 		aci_recovery_check_id(adev, queue_id);
 		break;
@@ -73,7 +74,7 @@ static void aci_events_handle(struct aci_device *adev, const struct aci_event *e
 		aci_telemetry_kick(adev);
 		break;
 	default:
-		drm_dbg(&adev->drm, "unknown event %u\n", event->type);
+		drm_dbg(&adev->drm, "unknown event %u\n", type);
 	}
 }
 

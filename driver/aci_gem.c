@@ -221,11 +221,12 @@ int aci_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 					 args->cache == DRM_ACI_CACHE_WRITE_COMBINED);
 		args->available_bytes = 0;
 	}
+	ret = PTR_ERR_OR_ZERO(bo);
+	if (!ret && aci_bo_is_card(bo))
+		ret = aci_save_add(adev, bo);
 	drm_dev_exit(idx);
 	if (IS_ERR(bo))
-		return PTR_ERR(bo);
-	if (aci_bo_is_card(bo))
-		ret = aci_save_add(adev, bo);
+		return ret;
 	ret = ret ?: drm_gem_handle_create(file, &bo->shmem.base, &args->handle);
 	drm_gem_object_put(&bo->shmem.base);
 	return ret;
