@@ -125,6 +125,8 @@ struct aci_device {
 	struct workqueue_struct *reset_wq;
 	/** @reset_work: reset the card */
 	struct work_struct reset_work;
+	/** @wedged_work: tells user space that the device is wedged; on @reap_wq */
+	struct work_struct wedged_work;
 	/** @reset_sem: see the lock order */
 	struct rw_semaphore reset_sem;
 	/** @state: enum aci_state; written under @reset_sem for writing */

@@ -165,6 +165,7 @@ static int aci_device_init(struct aci_device *adev, struct pci_dev *pdev)
 	INIT_LIST_HEAD(&adev->queues);
 	INIT_LIST_HEAD(&adev->bos);
 	INIT_WORK(&adev->reset_work, aci_reset_work);
+	INIT_WORK(&adev->wedged_work, aci_reset_wedged_work);
 	ida_init(&adev->vm_ids);
 	ida_init(&adev->queue_ids);
 	xa_init(&adev->doorbells_by_id);

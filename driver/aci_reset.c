@@ -274,8 +274,16 @@ static int aci_reset_rebuild(struct aci_device *adev, unsigned int kept)
 	return ret;
 }
 
-static void aci_reset_send_wedged(struct aci_device *adev)
+/**
+ * aci_reset_wedged_work() - tell user space that the device is wedged
+ * @work: aci_device.wedged_work
+ *
+ * A work item of its own, because the event is allocated, and fences wait for
+ * what a reset does.
+ */
+void aci_reset_wedged_work(struct work_struct *work)
 {
+	struct aci_device *adev = container_of(work, struct aci_device, wedged_work);
 	char event[16] = "WEDGED=rebind";
 	char *env[2] = { event };
 
@@ -308,7 +316,7 @@ static void aci_reset_wedge(struct aci_device *adev)
 		aci_bind_fifo_fail(vm, -ENODEV);
 	mutex_unlock(&adev->object_lock);
 	aci_gem_zap_card_maps(adev);
-	aci_reset_send_wedged(adev);
+	queue_work(adev->reap_wq, &adev->wedged_work);
 }
 
 /**
@@ -409,4 +417,6 @@ void aci_reset_remove(struct aci_device *adev)
 	aci_reset_set_running(adev, false);
 	aci_hw_stop_dma(adev);
 	up_write(&adev->reset_sem);
+	/* Nothing wedges the device from here on. */
+	cancel_work_sync(&adev->wedged_work);
 }
