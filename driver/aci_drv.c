@@ -10,6 +10,7 @@
 #include <linux/iommu.h>
 #include <linux/module.h>
 #include <linux/pm.h>
+#include <linux/rcupdate.h>
 #include <linux/swiotlb.h>
 #include <drm/drm_accel.h>
 #include <drm/drm_file.h>
@@ -150,6 +151,8 @@ static void aci_device_free_ids(struct drm_device *drm, void *arg)
 {
 	struct aci_device *adev = arg;
 
+	/* A fence callback may still be ringing for a job that has left its queue. */
+	synchronize_rcu();
 	ida_destroy(&adev->vm_ids);
 	ida_destroy(&adev->queue_ids);
 	xa_destroy(&adev->doorbells_by_id);

@@ -172,7 +172,7 @@ static void aci_job_dep_signalled(struct dma_fence *fence, struct dma_fence_cb *
 	struct aci_job *job = container_of(deps, struct aci_job, deps);
 	struct aci_queue *queue = job->queue;
 
-	/* Without the last count the job may complete, and its queue go. */
+	/* Without the last count the job may complete, and its queue and device go. */
 	rcu_read_lock();
 	if (atomic_dec_and_test(&job->deps.left))
 		aci_job_push_ready(queue);
