@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Faults of the card, injected into the virtual card: resets, lost interrupts, bad memory. */
+#include <linux/netlink.h>
+#include <poll.h>
+#include <sys/socket.h>
+
 #include "aci_harness.h"
 
 #define LONG_MS		600000
@@ -224,6 +228,39 @@ static int bind_anew(FIXTURE_DATA(faults) *self)
 	return err ? err : file_write(DRIVER "/bind", self->where.pci);
 }
 
+/* Returns a socket that gets the kernel's events, or a negative error. */
+static int uevents_open(void)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+
+	if (fd < 0)
+		return -errno;
+	if (!bind(fd, (struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	close(fd);
+	return -errno;
+}
+
+/* An event is a sequence of strings. */
+static bool uevents_have(int fd, const char *string)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	char event[4096];
+
+	while (poll(&pollfd, 1, 10 * 1000) == 1) {
+		ssize_t at, bytes = recv(fd, event, sizeof(event) - 1, 0);
+
+		if (bytes < 0)
+			return false;
+		event[bytes] = '\0';
+		for (at = 0; at < bytes; at += strlen(event + at) + 1)
+			if (!strcmp(event + at, string))
+				return true;
+	}
+	return false;
+}
+
 /* No reset revives the card: everybody is told, nobody waits, and binding helps. */
 TEST_F(faults, card_that_stays_dead_is_wedged)
 {
@@ -233,7 +270,10 @@ TEST_F(faults, card_that_stays_dead_is_wedged)
 	struct aci_desc nop = desc_nop();
 	struct aci_buf buf;
 	__u32 handle, bind;
+	int events;
 
+	events = uevents_open();
+	ASSERT_LE(0, events);
 	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_CARD,
 			       DRM_ACI_BO_CPU_ACCESS));
 	memset(buf.map, 1, KIB(64));
@@ -246,6 +286,8 @@ TEST_F(faults, card_that_stays_dead_is_wedged)
 	ASSERT_OK(aci_submit(self->ctx.fd, self->ctx.queue, &nop, 1, syncs, 2));
 	EXPECT_TRUE(card_reaches_state(&self->where, "wedged"));
 	expect_end("faults.wedged");
+	EXPECT_TRUE(uevents_have(events, "WEDGED=rebind"));
+	close(events);
 	ASSERT_OK(card_ctl("heartbeat start", NULL, 0));
 
 	EXPECT_EQ(DRM_ACI_DEVICE_WEDGED, device_state(self->ctx.fd).flags);
