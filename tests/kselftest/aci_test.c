@@ -165,6 +165,23 @@ int aci_bo_map(int fd, __u32 handle, __u64 bytes, void **map)
 	return 0;
 }
 
+int aci_bo_export(int fd, __u32 handle, __u32 flags)
+{
+	struct drm_prime_handle prime = { .handle = handle, .flags = DRM_CLOEXEC | flags };
+	int err = aci_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
+
+	return err ? err : prime.fd;
+}
+
+int aci_bo_import(int fd, int dma_buf, __u32 *handle)
+{
+	struct drm_prime_handle prime = { .fd = dma_buf };
+	int err = aci_ioctl(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
+
+	*handle = prime.handle;
+	return err;
+}
+
 static int bind_one(int fd, __u32 vm_id, struct drm_aci_bind_op *op)
 {
 	struct drm_aci_vm_bind bind = {

@@ -62,6 +62,10 @@ int aci_bo_create(int fd, __u64 bytes, __u32 placement, __u32 flags, __u32 *hand
 int aci_bo_close(int fd, __u32 handle);
 /** aci_bo_map() - Return: 0 and *map */
 int aci_bo_map(int fd, __u32 handle, __u64 bytes, void **map);
+/** aci_bo_export() - @flags: 0 or DRM_RDWR. Return: dma-buf fd or an error */
+int aci_bo_export(int fd, __u32 handle, __u32 flags);
+/** aci_bo_import() - Return: 0 and *handle */
+int aci_bo_import(int fd, int dma_buf, __u32 *handle);
 int aci_bind(int fd, __u32 vm_id, __u32 handle, __u64 offset, __u64 va, __u64 bytes, __u32 flags);
 int aci_unbind(int fd, __u32 vm_id, __u64 va, __u64 bytes);
 /** aci_bind_async() - with DRM_ACI_VM_BIND_ASYNC */

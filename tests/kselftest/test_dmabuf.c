@@ -13,29 +13,11 @@
 #define BYTES		MIB(1)
 #define DRIVER		"/sys/bus/pci/drivers/aci"
 
-static int import_bo(int fd, int dma_buf, __u32 *handle)
-{
-	struct drm_prime_handle prime = { .fd = dma_buf };
-	int err = aci_ioctl(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
-
-	*handle = prime.handle;
-	return err;
-}
-
-/* Return: dma-buf fd or an error */
-static int export_bo(int fd, __u32 handle, __u32 flags)
-{
-	struct drm_prime_handle prime = { .handle = handle, .flags = DRM_CLOEXEC | flags };
-	int err = aci_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
-
-	return err ? err : prime.fd;
-}
-
 /* Import and bind. The mapping holds the memory. */
 static int import_bind(struct aci_ctx *ctx, int dma_buf, __u64 bytes, __u32 flags, __u64 *va)
 {
 	__u32 handle;
-	int err = import_bo(ctx->fd, dma_buf, &handle);
+	int err = aci_bo_import(ctx->fd, dma_buf, &handle);
 
 	if (err)
 		return err;
@@ -81,7 +63,7 @@ static int make_vgem(struct aci_gate *gate)
 	struct drm_mode_create_dumb dumb = { .width = BYTES / 4 / 256, .height = 256, .bpp = 32 };
 	int err = aci_ioctl(gate->vgem, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
 
-	return err ? err : export_bo(gate->vgem, dumb.handle, DRM_RDWR);
+	return err ? err : aci_bo_export(gate->vgem, dumb.handle, DRM_RDWR);
 }
 
 static int make_second_card(struct aci_gate *gate)
@@ -93,7 +75,7 @@ static int make_second_card(struct aci_gate *gate)
 		return fd;
 	ret = aci_bo_create(fd, BYTES, DRM_ACI_PLACEMENT_HOST, 0, &handle);
 	if (!ret)
-		ret = export_bo(fd, handle, DRM_RDWR);
+		ret = aci_bo_export(fd, handle, DRM_RDWR);
 	/* The dma-buf outlives the file of its exporter. */
 	close(fd);
 	return ret;
@@ -160,12 +142,12 @@ TEST_F(dmabuf, imported_twice_is_one_handle)
 	int other = aci_open(0);
 	__u32 first, second;
 
-	ASSERT_OK(import_bo(self->ctx.fd, self->fd, &first));
-	ASSERT_OK(import_bo(self->ctx.fd, self->fd, &second));
+	ASSERT_OK(aci_bo_import(self->ctx.fd, self->fd, &first));
+	ASSERT_OK(aci_bo_import(self->ctx.fd, self->fd, &second));
 	EXPECT_EQ(first, second);
-	ASSERT_OK(import_bo(other, self->fd, &second));
+	ASSERT_OK(aci_bo_import(other, self->fd, &second));
 	ASSERT_OK(aci_bo_close(self->ctx.fd, first));
-	ASSERT_OK(import_bo(self->ctx.fd, self->fd, &first));
+	ASSERT_OK(aci_bo_import(self->ctx.fd, self->fd, &first));
 	close(other);
 }
 
@@ -175,8 +157,8 @@ TEST_F(dmabuf, exported_again_is_the_same)
 	__u32 handle;
 	int fd;
 
-	ASSERT_OK(import_bo(self->ctx.fd, self->fd, &handle));
-	fd = export_bo(self->ctx.fd, handle, DRM_RDWR);
+	ASSERT_OK(aci_bo_import(self->ctx.fd, self->fd, &handle));
+	fd = aci_bo_export(self->ctx.fd, handle, DRM_RDWR);
 	ASSERT_LE(0, fd);
 	ASSERT_OK(fstat(self->fd, &before));
 	ASSERT_OK(fstat(fd, &after));
@@ -202,7 +184,7 @@ TEST_F(dmabuf, has_no_mmap_offset)
 {
 	struct drm_aci_bo_mmap_offset request = { 0 };
 
-	ASSERT_OK(import_bo(self->ctx.fd, self->fd, &request.handle));
+	ASSERT_OK(aci_bo_import(self->ctx.fd, self->fd, &request.handle));
 	EXPECT_EQ(-EACCES, aci_ioctl(self->ctx.fd, DRM_IOCTL_ACI_BO_MMAP_OFFSET, &request));
 }
 
@@ -211,7 +193,7 @@ TEST_F(dmabuf, bind_stays_inside)
 	__u64 va = aci_ctx_take_va(&self->ctx, BYTES * 2);
 	__u32 handle;
 
-	ASSERT_OK(import_bo(self->ctx.fd, self->fd, &handle));
+	ASSERT_OK(aci_bo_import(self->ctx.fd, self->fd, &handle));
 	EXPECT_EQ(-EINVAL, aci_bind(self->ctx.fd, self->ctx.vm, handle, 0, va, BYTES + KIB(4), 0));
 	EXPECT_EQ(-EINVAL, aci_bind(self->ctx.fd, self->ctx.vm, handle, BYTES, va, KIB(4), 0));
 	EXPECT_OK(aci_bind(self->ctx.fd, self->ctx.vm, handle, BYTES - KIB(4), va, KIB(4), 0));
@@ -232,7 +214,7 @@ TEST_F(dmabuf, importer_goes_away)
 	__u64 va;
 
 	ASSERT_OK(import_bind(&self->ctx, self->fd, BYTES, 0, &va));
-	ASSERT_OK(import_bo(self->ctx.fd, self->fd, &handle));
+	ASSERT_OK(aci_bo_import(self->ctx.fd, self->fd, &handle));
 	ASSERT_OK(aci_run_one(&self->ctx, desc_fill(va, BYTES, 0x31, 1)));
 	ASSERT_OK(unbind(0, &where));
 	EXPECT_EQ(-ENODEV, aci_run_one(&self->ctx, desc_nop()));
@@ -275,7 +257,7 @@ TEST_F(dmabuf_cards, jobs_on_both)
 {
 	struct dma_buf_import_sync_file write = { .flags = DMA_BUF_SYNC_WRITE };
 	struct dma_buf_export_sync_file read = { .flags = DMA_BUF_SYNC_READ };
-	int fd = export_bo(self->ctx[1].fd, self->host.handle, DRM_RDWR);
+	int fd = aci_bo_export(self->ctx[1].fd, self->host.handle, DRM_RDWR);
 	struct drm_aci_sync syncs[2] = { { 0 }, { .flags = DRM_ACI_SYNC_SIGNAL } };
 	struct aci_desc desc;
 	__u32 out;
@@ -309,16 +291,16 @@ TEST_F(dmabuf_cards, card_memory_stays_on_its_card)
 
 	ASSERT_OK(aci_buf_init(&self->ctx[1], &card, BYTES, DRM_ACI_PLACEMENT_CARD,
 			       DRM_ACI_BO_CPU_ACCESS));
-	fd = export_bo(self->ctx[1].fd, card.handle, DRM_RDWR);
+	fd = aci_bo_export(self->ctx[1].fd, card.handle, DRM_RDWR);
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(-EOPNOTSUPP, import_bo(self->ctx[0].fd, fd, &handle));
+	EXPECT_EQ(-EOPNOTSUPP, aci_bo_import(self->ctx[0].fd, fd, &handle));
 	close(fd);
 }
 
 /* An fd that cannot be written is not written by the card. */
 TEST_F(dmabuf_cards, readonly)
 {
-	int fd = export_bo(self->ctx[1].fd, self->host.handle, 0);
+	int fd = aci_bo_export(self->ctx[1].fd, self->host.handle, 0);
 	struct aci_buf check;
 	__u64 va;
 
@@ -337,7 +319,7 @@ TEST_F(dmabuf_cards, readonly)
 /* The memory is the host's: it goes on without the card that exported it. */
 TEST_F(dmabuf_cards, exporter_goes_away)
 {
-	int fd = export_bo(self->ctx[1].fd, self->host.handle, DRM_RDWR);
+	int fd = aci_bo_export(self->ctx[1].fd, self->host.handle, DRM_RDWR);
 	struct aci_card where;
 	__u64 va;
 	void *map;

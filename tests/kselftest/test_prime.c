@@ -23,24 +23,6 @@ FIXTURE_TEARDOWN(prime)
 	aci_ctx_fini(&self->other);
 }
 
-/* Return: dma-buf fd or an error */
-static int export_bo(int fd, __u32 handle)
-{
-	struct drm_prime_handle prime = { .handle = handle, .flags = DRM_CLOEXEC | DRM_RDWR };
-	int err = aci_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
-
-	return err ? err : prime.fd;
-}
-
-static int import_bo(int fd, int dma_buf, __u32 *handle)
-{
-	struct drm_prime_handle prime = { .fd = dma_buf };
-	int err = aci_ioctl(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
-
-	*handle = prime.handle;
-	return err;
-}
-
 TEST_F(prime, host_memory_between_files)
 {
 	struct aci_buf buf, check;
@@ -49,9 +31,9 @@ TEST_F(prime, host_memory_between_files)
 	int dma_buf;
 
 	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
-	dma_buf = export_bo(self->ctx.fd, buf.handle);
+	dma_buf = aci_bo_export(self->ctx.fd, buf.handle, DRM_RDWR);
 	ASSERT_LE(0, dma_buf);
-	ASSERT_OK(import_bo(self->other.fd, dma_buf, &handle));
+	ASSERT_OK(aci_bo_import(self->other.fd, dma_buf, &handle));
 	close(dma_buf);
 	va = aci_ctx_take_va(&self->other, KIB(64));
 	ASSERT_OK(aci_bind(self->other.fd, self->other.vm, handle, 0, va, KIB(64), 0));
@@ -77,9 +59,9 @@ TEST_F(prime, card_memory_between_files)
 	ASSERT_OK(aci_query(self->other.fd, DRM_ACI_QUERY_DEVICE, 0, &before, sizeof(before)));
 	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_CARD, 0));
 	ASSERT_OK(aci_run_one(&self->ctx, desc_fill(buf.va, KIB(64), 0x72, 1)));
-	dma_buf = export_bo(self->ctx.fd, buf.handle);
+	dma_buf = aci_bo_export(self->ctx.fd, buf.handle, DRM_RDWR);
 	ASSERT_LE(0, dma_buf);
-	ASSERT_OK(import_bo(self->other.fd, dma_buf, &handle));
+	ASSERT_OK(aci_bo_import(self->other.fd, dma_buf, &handle));
 	close(dma_buf);
 	aci_ctx_fini(&self->ctx);
 	va = aci_ctx_take_va(&self->other, KIB(64));
@@ -101,7 +83,7 @@ TEST_F(prime, card_memory_is_not_mapped_through_the_dma_buf)
 	int dma_buf;
 
 	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_CARD, 0));
-	dma_buf = export_bo(self->ctx.fd, buf.handle);
+	dma_buf = aci_bo_export(self->ctx.fd, buf.handle, DRM_RDWR);
 	ASSERT_LE(0, dma_buf);
 	EXPECT_EQ(MAP_FAILED, mmap(NULL, KIB(64), PROT_READ, MAP_SHARED, dma_buf, 0));
 	close(dma_buf);
@@ -114,12 +96,12 @@ TEST_F(prime, import_twice_is_one_handle)
 	int dma_buf;
 
 	ASSERT_OK(aci_buf_init(&self->ctx, &buf, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
-	dma_buf = export_bo(self->ctx.fd, buf.handle);
+	dma_buf = aci_bo_export(self->ctx.fd, buf.handle, DRM_RDWR);
 	ASSERT_LE(0, dma_buf);
-	ASSERT_OK(import_bo(self->ctx.fd, dma_buf, &again));
+	ASSERT_OK(aci_bo_import(self->ctx.fd, dma_buf, &again));
 	EXPECT_EQ(buf.handle, again);
-	ASSERT_OK(import_bo(self->other.fd, dma_buf, &handle));
-	ASSERT_OK(import_bo(self->other.fd, dma_buf, &again));
+	ASSERT_OK(aci_bo_import(self->other.fd, dma_buf, &handle));
+	ASSERT_OK(aci_bo_import(self->other.fd, dma_buf, &again));
 	EXPECT_EQ(handle, again);
 	close(dma_buf);
 }
@@ -130,10 +112,10 @@ TEST_F(prime, import_refusals)
 	int pipe_fds[2];
 
 	ASSERT_OK(pipe(pipe_fds));
-	EXPECT_GT(0, import_bo(self->ctx.fd, -1, &handle));
-	EXPECT_GT(0, import_bo(self->ctx.fd, pipe_fds[0], &handle));
-	EXPECT_GT(0, export_bo(self->ctx.fd, 0));
-	EXPECT_GT(0, export_bo(self->ctx.fd, 0x7fffffff));
+	EXPECT_GT(0, aci_bo_import(self->ctx.fd, -1, &handle));
+	EXPECT_GT(0, aci_bo_import(self->ctx.fd, pipe_fds[0], &handle));
+	EXPECT_GT(0, aci_bo_export(self->ctx.fd, 0, DRM_RDWR));
+	EXPECT_GT(0, aci_bo_export(self->ctx.fd, 0x7fffffff, DRM_RDWR));
 }
 
 TEST_HARNESS_MAIN
