@@ -6,6 +6,8 @@
 
 #include "aci_user.h"
 
+#define BAD_OPCODE	0xee
+
 int uctx_init(struct aci_ctx *ctx, unsigned int card)
 {
 	struct drm_aci_vm_create create = { .mode = DRM_ACI_VM_LONG_RUNNING };
@@ -175,4 +177,41 @@ int uq_eventfd(struct uq *uq, int eventfd, __u64 count)
 int uq_state(struct uq *uq, struct drm_aci_query_queue *state)
 {
 	return aci_query(uq->fd, DRM_ACI_QUERY_QUEUE, uq->id, state, sizeof(*state));
+}
+
+static void *sleep_on_queue(void *data)
+{
+	struct uq_sleeper *sleeper = data;
+
+	sleeper->err = uq_wait_until(sleeper->uq, sleeper->count, INT64_MAX, NULL);
+	return NULL;
+}
+
+int uq_sleeper_start(struct uq_sleeper *sleeper, struct uq *uq, __u64 count)
+{
+	sleeper->uq = uq;
+	sleeper->count = count;
+	return -pthread_create(&sleeper->thread, NULL, sleep_on_queue, sleeper);
+}
+
+int uq_sleeper_end(struct uq_sleeper *sleeper)
+{
+	int err = -pthread_join(sleeper->thread, NULL);
+
+	return err ? err : sleeper->err;
+}
+
+struct aci_desc desc_bad(void)
+{
+	return (struct aci_desc){ .opcode = BAD_OPCODE };
+}
+
+struct aci_desc desc_gate(const struct aci_buf *buf, unsigned int index, __u64 value)
+{
+	return desc_wait(buf->va + index * 8, value, 0);
+}
+
+void gate_open(const struct aci_buf *buf, unsigned int index, __u64 value)
+{
+	((volatile __u64 *)buf->map)[index] = value;
 }

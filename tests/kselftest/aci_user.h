@@ -8,6 +8,8 @@
 #ifndef ACI_USER_H
 #define ACI_USER_H
 
+#include <pthread.h>
+
 #include "aci_test.h"
 
 #define UQ_ENTRIES	64
@@ -65,5 +67,45 @@ int uq_run(struct uq *uq, struct aci_desc desc);
 int uq_resume(struct uq *uq, __u64 index);
 int uq_eventfd(struct uq *uq, int eventfd, __u64 count);
 int uq_state(struct uq *uq, struct drm_aci_query_queue *state);
+
+/** struct uq_sleeper - a thread that waits without a time limit */
+struct uq_sleeper {
+	struct uq *uq;
+	__u64 count;
+	int err;
+	pthread_t thread;
+};
+
+int uq_sleeper_start(struct uq_sleeper *sleeper, struct uq *uq, __u64 count);
+/** uq_sleeper_end() - wait for the thread. Return: how its wait ended */
+int uq_sleeper_end(struct uq_sleeper *sleeper);
+
+/** desc_bad() - no card has this opcode */
+struct aci_desc desc_bad(void);
+/** desc_gate() - blocks until word @index of the buffer is @value */
+struct aci_desc desc_gate(const struct aci_buf *buf, unsigned int index, __u64 value);
+/** gate_open() - let it go on */
+void gate_open(const struct aci_buf *buf, unsigned int index, __u64 value);
+
+/* The fixture of tests of one user queue: file, VM, a buffer of host memory, the queue. */
+#define FIXTURE_UQ(name)								\
+	FIXTURE(name) {									\
+		struct aci_ctx ctx;							\
+		struct aci_buf buf;							\
+		struct uq uq;								\
+	};										\
+	FIXTURE_SETUP(name)								\
+	{										\
+		ASSERT_OK(uctx_init(&self->ctx, 0));					\
+		ASSERT_OK(aci_buf_init(&self->ctx, &self->buf, KIB(64),			\
+				       DRM_ACI_PLACEMENT_HOST, 0));			\
+		ASSERT_OK(uq_init(&self->uq, &self->ctx, ACI_ENGINE_CLASS_COPY,		\
+				  UQ_TIMEOUT_MS));					\
+	}										\
+	FIXTURE_TEARDOWN(name)								\
+	{										\
+		uq_unmap(&self->uq);							\
+		aci_ctx_fini(&self->ctx);						\
+	}
 
 #endif /* ACI_USER_H */

@@ -141,7 +141,7 @@ TEST_F(user_faults, reset_of_a_stopped_queue)
 	struct uq other;
 
 	ASSERT_OK(uq_init(&other, &self->ctx, ACI_ENGINE_CLASS_COPY, 0));
-	uq_push(&self->uq, (struct aci_desc){ .opcode = 0xee });
+	uq_push(&self->uq, desc_bad());
 	ASSERT_EQ(-EIO, uq_wait(&self->uq, 1));
 	ASSERT_OK(card_reset(&self->where, "user_faults.stopped"));
 	ASSERT_OK(uq_state(&self->uq, &state));

@@ -342,7 +342,7 @@ TEST_F(user_hostile, resumed_while_it_is_destroyed)
 			ASSERT_OK(pthread_create(&resumers[i].thread, NULL, resume_always,
 						 &resumers[i]));
 		}
-		uq_push(&uq, (struct aci_desc){ .opcode = 0xee });
+		uq_push(&uq, desc_bad());
 		uq_push(&uq, (struct aci_desc){ .opcode = 0xef });
 		uq_wait_until(&uq, 2, now_ns() + 5 * MS, NULL);
 		EXPECT_OK(uq_destroy(&uq));
