@@ -88,7 +88,7 @@ def test_hung_job_is_told():
         write_model(folder)
         _, err = finish(start("run", f"{folder}/model.onnx", "--input", f"{folder}/x.npy", "--timeout-ms", "300",
                               "--device", "serial:VCARD0"), 4)
-    assert "time" in err, err
+    assert "hung" in err, err
     check_diag(run_json("diag", "-l", "1", "--max-bytes", "4K", "--device", "serial:VCARD0"))
 
 
