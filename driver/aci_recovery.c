@@ -148,8 +148,13 @@ bool aci_recovery_convict(struct aci_queue *queue, u32 status, u64 index, u64 in
 	return banned;
 }
 
-/* The queue stays held until a reset rebuilds it. */
-static void aci_recovery_give_up(struct aci_queue *queue, int error, const char *why)
+/**
+ * aci_recovery_give_up() - a command about a queue failed: leave it to a card reset
+ * @queue: held queue of either kind; it stays so until the reset settles it
+ * @error: of the command
+ * @why: for the log
+ */
+void aci_recovery_give_up(struct aci_queue *queue, int error, const char *why)
 {
 	/* A reset came between, or the card is gone: the queue did nothing wrong. */
 	if (error == -EAGAIN || error == -ENODEV)

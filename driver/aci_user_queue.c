@@ -12,7 +12,7 @@
 #include "aci_device.h"
 #include "aci_doorbell.h"
 #include "aci_gem.h"
-#include "aci_reset.h"
+#include "aci_recovery.h"
 #include "aci_user_queue.h"
 #include "compat.h"
 
@@ -222,18 +222,6 @@ void aci_user_queue_close(struct aci_queue *queue, int error)
 	user->doorbell = NULL;
 }
 
-/* The queue stays held until a reset settles it. */
-static void aci_user_queue_give_up(struct aci_queue *queue, int error, const char *why)
-{
-	/* A reset came between, or the card is gone: the queue did nothing wrong. */
-	if (error == -EAGAIN || error == -ENODEV)
-		return;
-	spin_lock_irq(&queue->lock);
-	queue->defies = true;
-	spin_unlock_irq(&queue->lock);
-	aci_reset_request(queue->adev, why);
-}
-
 /*
  * Make a forgotten queue anew, stopped: the ring is full of what may have run
  * before. Only a refusal means that the card knows nothing of it.
@@ -305,7 +293,7 @@ static int aci_user_queue_resume(struct aci_user_queue *user, u64 index)
 	}
 	ret = ret ?: aci_user_queue_run_from(queue, index);
 	if (ret)
-		aci_user_queue_give_up(queue, ret, "user queue cannot be resumed");
+		aci_recovery_give_up(queue, ret, "user queue cannot be resumed");
 	return ret;
 }
 
@@ -365,96 +353,6 @@ int aci_queue_resume_ioctl(struct drm_device *drm, void *data, struct drm_file *
 		drm_dev_exit(idx);
 	}
 	aci_queue_put(&user->base);
-	return ret;
-}
-
-/**
- * aci_user_queue_hold() - stop a queue so that it can go on, for suspend
- * @queue: user queue; the caller holds reset_sem for writing
- *
- * Return: 0 or a negative error.
- */
-int aci_user_queue_hold(struct aci_queue *queue)
-{
-	struct aci_user_queue *user = to_aci_user_queue(queue);
-	u32 state;
-	bool runs;
-	int ret;
-
-	spin_lock_irq(&queue->lock);
-	aci_user_queue_look_locked(user);
-	runs = queue->state == ACI_QUEUE_LIVE && !user->stopped;
-	if (queue->state == ACI_QUEUE_LIVE)
-		queue->state = ACI_QUEUE_HELD;
-	spin_unlock_irq(&queue->lock);
-	if (!runs)
-		return 0;
-	ret = aci_queue_command(queue, ACI_ADMIN_SUSPEND_QUEUE, 0, queue->adev->caps.suspend_ms,
-				NULL);
-	/* A queue that halts meanwhile refuses to be suspended, and has stopped as well. */
-	state = le32_to_cpu(READ_ONCE(queue->record->state));
-	return state == ACI_QUEUE_STATE_ERROR ? 0 : ret;
-}
-
-/**
- * aci_user_queue_unhold() - let a held queue go on that the card has not forgotten
- * @queue: user queue; the caller holds reset_sem
- *
- * Return: 0 or a negative error.
- */
-int aci_user_queue_unhold(struct aci_queue *queue)
-{
-	struct aci_user_queue *user = to_aci_user_queue(queue);
-	int ret = 0;
-
-	if (queue->state != ACI_QUEUE_HELD)
-		return 0;
-	if (!queue->forgotten &&
-	    le32_to_cpu(READ_ONCE(queue->record->state)) == ACI_QUEUE_STATE_SUSPENDED)
-		ret = aci_queue_command(queue, ACI_ADMIN_RESUME_QUEUE, 0, 0, NULL);
-	if (ret)
-		aci_user_queue_give_up(queue, ret, "user queue does not go on");
-	else
-		aci_user_queue_go_live(user);
-	return ret;
-}
-
-/**
- * aci_user_queue_suspend_all() - hold all user queues
- * @adev: device; the caller holds reset_sem for writing
- *
- * Return: 0, or an error after which aci_user_queue_resume_all() undoes what was done.
- */
-int aci_user_queue_suspend_all(struct aci_device *adev)
-{
-	struct aci_queue *queue;
-	int ret = 0;
-
-	mutex_lock(&adev->object_lock);
-	list_for_each_entry(queue, &adev->queues, node)
-		if (!ret && queue->is_user)
-			ret = aci_user_queue_hold(queue);
-	mutex_unlock(&adev->object_lock);
-	return ret;
-}
-
-/**
- * aci_user_queue_resume_all() - undo aci_user_queue_suspend_all()
- * @adev: device whose card has lost nothing; the caller holds reset_sem for writing
- *
- * Return: 0 or the first error; a queue that does not go on leads to a reset.
- */
-int aci_user_queue_resume_all(struct aci_device *adev)
-{
-	struct aci_queue *queue;
-	int ret = 0, error;
-
-	mutex_lock(&adev->object_lock);
-	list_for_each_entry(queue, &adev->queues, node) {
-		error = queue->is_user ? aci_user_queue_unhold(queue) : 0;
-		ret = ret ?: error;
-	}
-	mutex_unlock(&adev->object_lock);
 	return ret;
 }
 

@@ -76,10 +76,6 @@ int aci_user_queue_make_doorbell(struct aci_queue *queue, const struct aci_file 
 void aci_user_queue_report(struct aci_queue *queue, struct drm_aci_queue_create *args);
 void aci_user_queue_end(struct aci_queue *queue, int error);
 void aci_user_queue_close(struct aci_queue *queue, int error);
-int aci_user_queue_hold(struct aci_queue *queue);
-int aci_user_queue_unhold(struct aci_queue *queue);
-int aci_user_queue_suspend_all(struct aci_device *adev);
-int aci_user_queue_resume_all(struct aci_device *adev);
 int aci_user_queue_rebuild(struct aci_queue *queue, bool go_on);
 void aci_user_queue_ring_all(struct aci_device *adev);
 int aci_queue_resume_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
