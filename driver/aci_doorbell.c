@@ -9,6 +9,7 @@
 
 #include "aci_device.h"
 #include "aci_doorbell.h"
+#include "aci_dummy.h"
 #include "compat.h"
 
 /* First page offset behind those of GEM objects. */
@@ -39,8 +40,7 @@ static void aci_doorbell_release(struct kref *ref)
 {
 	struct aci_doorbell *doorbell = container_of(ref, struct aci_doorbell, ref);
 
-	if (doorbell->dummy)
-		__free_page(doorbell->dummy);
+	aci_dummy_free(doorbell->dummy);
 	kfree(doorbell);
 }
 
@@ -170,22 +170,6 @@ static unsigned long aci_doorbell_pfn(const struct aci_doorbell *doorbell, unsig
 	return (adev->doorbell_phys + offset) >> PAGE_SHIFT;
 }
 
-static vm_fault_t aci_doorbell_fault_dummy(struct vm_fault *vmf, struct aci_doorbell *doorbell)
-{
-	struct page *page = READ_ONCE(doorbell->dummy);
-
-	if (!page) {
-		page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-		if (!page)
-			return VM_FAULT_OOM;
-		if (cmpxchg(&doorbell->dummy, NULL, page)) {
-			__free_page(page);
-			page = READ_ONCE(doorbell->dummy);
-		}
-	}
-	return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(page));
-}
-
 /* Returns whether a page of the card was put in, or should have been. */
 static bool aci_doorbell_fault_card(struct vm_fault *vmf, struct aci_doorbell *doorbell,
 				    vm_fault_t *ret)
@@ -217,7 +201,7 @@ static vm_fault_t aci_doorbell_fault(struct vm_fault *vmf)
 
 	if (aci_doorbell_fault_card(vmf, doorbell, &ret))
 		return ret;
-	ret = aci_doorbell_fault_dummy(vmf, doorbell);
+	ret = aci_dummy_fault(vmf, &doorbell->dummy);
 	/* As above: a dummy that stays would swallow every write. */
 	smp_mb();
 	if (!READ_ONCE(doorbell->dead) && aci_is_ok(doorbell->adev) &&

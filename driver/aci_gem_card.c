@@ -11,6 +11,7 @@
 #include <drm/drm_gem.h>
 
 #include "aci_device.h"
+#include "aci_dummy.h"
 #include "aci_gem.h"
 #include "aci_pm.h"
 #include "aci_save.h"
@@ -23,8 +24,7 @@ static void aci_gem_card_free(struct drm_gem_object *obj)
 	aci_gem_untrack(bo);
 	if (!list_empty(&bo->blocks))
 		aci_vram_free(to_aci_device(obj->dev), &bo->blocks);
-	if (bo->dummy)
-		__free_page(bo->dummy);
+	aci_dummy_free(bo->dummy);
 	drm_gem_object_release(obj);
 	kfree(bo);
 }
@@ -33,22 +33,6 @@ static void aci_gem_card_free(struct drm_gem_object *obj)
 static struct sg_table *aci_gem_card_get_sg_table(struct drm_gem_object *obj)
 {
 	return ERR_PTR(-EOPNOTSUPP);
-}
-
-static vm_fault_t aci_gem_card_fault_dummy(struct vm_fault *vmf, struct aci_bo *bo)
-{
-	struct page *page = READ_ONCE(bo->dummy);
-
-	if (!page) {
-		page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-		if (!page)
-			return VM_FAULT_OOM;
-		if (cmpxchg(&bo->dummy, NULL, page)) {
-			__free_page(page);
-			page = READ_ONCE(bo->dummy);
-		}
-	}
-	return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(page));
 }
 
 static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
@@ -70,7 +54,7 @@ static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
 	if (drm_dev_enter(obj->dev, &idx)) {
 		if (aci_pm_get(adev)) {
 			drm_dev_exit(idx);
-			return aci_gem_card_fault_dummy(vmf, bo);
+			return aci_dummy_fault(vmf, &bo->dummy);
 		}
 		/* What takes the mappings away holds it for writing: none is made behind it. */
 		down_read(&adev->reset_sem);
@@ -84,7 +68,7 @@ static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
 		aci_pm_put(adev);
 		drm_dev_exit(idx);
 	}
-	return dead ? aci_gem_card_fault_dummy(vmf, bo) : ret;
+	return dead ? aci_dummy_fault(vmf, &bo->dummy) : ret;
 }
 
 static const struct vm_operations_struct aci_gem_card_vm_ops = {
