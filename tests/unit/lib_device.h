@@ -22,6 +22,8 @@
 #include <aci/aci_status.h>
 #include <aci/aci_tcs.h>
 
+#include "lib_assert.h"
+
 /** struct fixture - one device for all tests; context and stream are new for each test */
 struct fixture {
 	struct accel_device *device;
@@ -34,24 +36,6 @@ struct fixture {
 #define SECONDS(n)	((n) * 1000000000ull)
 /* Generous: a loaded host emulates the machine that runs this. */
 #define PATIENCE	SECONDS(120ull)
-
-/* A call that must succeed; a failure shows the library's words. */
-#define must(call) do {									\
-	int must_ret = (call);								\
-	if (must_ret)									\
-		fail_msg("%s = %d: %s", #call, must_ret, accel_last_error());		\
-} while (0)
-
-#define assert_ret(expected, call) do {							\
-	int have = (call), want = (expected);						\
-	if (have != want)								\
-		fail_msg("%s = %d, not %d: %s", #call, have, want, accel_last_error());	\
-} while (0)
-
-#define assert_text(part) do {								\
-	if (!strstr(accel_last_error(), part))						\
-		fail_msg("\"%s\" does not say \"%s\"", accel_last_error(), part);	\
-} while (0)
 
 struct accel_stream *make_stream(struct fixture *fixture, enum accel_engine engine,
 				 uint32_t timeout_ms);

@@ -18,23 +18,7 @@
 #include <drm/aci_accel.h>
 
 #include "fake_drm.h"
-
-#define must(call) do {									\
-	int must_ret = (call);								\
-	if (must_ret)									\
-		fail_msg("%s = %d: %s", #call, must_ret, accel_last_error());		\
-} while (0)
-
-#define assert_ret(expected, call) do {							\
-	int have = (call), want = (expected);						\
-	if (have != want)								\
-		fail_msg("%s = %d, not %d: %s", #call, have, want, accel_last_error());	\
-} while (0)
-
-#define assert_text(part) do {								\
-	if (!strstr(accel_last_error(), part))						\
-		fail_msg("\"%s\" does not say \"%s\"", accel_last_error(), part);	\
-} while (0)
+#include "lib_assert.h"
 
 static struct {
 	struct accel_device *device;
