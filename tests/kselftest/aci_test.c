@@ -244,7 +244,18 @@ int aci_queue_destroy(int fd, __u32 queue_id)
 	return aci_ioctl(fd, DRM_IOCTL_ACI_QUEUE_DESTROY, &destroy);
 }
 
-int aci_ctx_init(struct aci_ctx *ctx, unsigned int card, __u32 engine_class, __u32 timeout_ms)
+int aci_await_card_memory(int fd, __u64 free_bytes, struct drm_aci_query_device *device)
+{
+	__u64 end = now_ns() + aci_wait_ns();
+	int err;
+
+	do {
+		err = aci_query(fd, DRM_ACI_QUERY_DEVICE, 0, device, sizeof(*device));
+	} while (!err && device->card_memory_free_bytes != free_bytes && now_ns() < end);
+	return err;
+}
+
+int aci_ctx_open(struct aci_ctx *ctx, unsigned int card)
 {
 	struct drm_aci_query_device device = { 0 };
 	int err;
@@ -254,14 +265,24 @@ int aci_ctx_init(struct aci_ctx *ctx, unsigned int card, __u32 engine_class, __u
 	if (ctx->fd < 0)
 		return ctx->fd;
 	err = aci_query(ctx->fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
-	if (!err)
-		err = aci_vm_create(ctx->fd, &ctx->vm);
+	if (err)
+		aci_ctx_fini(ctx);
+	ctx->next_va = (device.va_start + MIB(16)) & ~(MIB(2) - 1);
+	return err;
+}
+
+int aci_ctx_init(struct aci_ctx *ctx, unsigned int card, __u32 engine_class, __u32 timeout_ms)
+{
+	int err = aci_ctx_open(ctx, card);
+
+	if (err)
+		return err;
+	err = aci_vm_create(ctx->fd, &ctx->vm);
 	if (!err)
 		err = aci_queue_create(ctx->fd, ctx->vm, engine_class, ACI_CTX_RING_ENTRIES,
 				       timeout_ms, &ctx->queue);
 	if (err)
 		aci_ctx_fini(ctx);
-	ctx->next_va = (device.va_start + MIB(16)) & ~(MIB(2) - 1);
 	return err;
 }
 

@@ -87,6 +87,14 @@ struct aci_ctx {
 };
 
 int aci_ctx_init(struct aci_ctx *ctx, unsigned int card, __u32 engine_class, __u32 timeout_ms);
+/** aci_ctx_open() - what a context has before its VM: the file, and where its addresses begin */
+int aci_ctx_open(struct aci_ctx *ctx, unsigned int card);
+/**
+ * aci_await_card_memory() - look until so much card memory is free, or the time of a wait is over
+ *
+ * No event tells that another file is gone for good. @device gets the last look.
+ */
+int aci_await_card_memory(int fd, __u64 free_bytes, struct drm_aci_query_device *device);
 void aci_ctx_fini(struct aci_ctx *ctx);
 /** aci_ctx_take_va() - unused, 2 MiB aligned addresses with a hole behind them */
 __u64 aci_ctx_take_va(struct aci_ctx *ctx, __u64 bytes);

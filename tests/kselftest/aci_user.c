@@ -11,20 +11,14 @@
 int uctx_init(struct aci_ctx *ctx, unsigned int card)
 {
 	struct drm_aci_vm_create create = { .mode = DRM_ACI_VM_LONG_RUNNING };
-	struct drm_aci_query_device device = { 0 };
-	int err;
+	int err = aci_ctx_open(ctx, card);
 
-	memset(ctx, 0, sizeof(*ctx));
-	ctx->fd = aci_open(card);
-	if (ctx->fd < 0)
-		return ctx->fd;
-	err = aci_query(ctx->fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
-	if (!err)
-		err = aci_ioctl(ctx->fd, DRM_IOCTL_ACI_VM_CREATE, &create);
+	if (err)
+		return err;
+	err = aci_ioctl(ctx->fd, DRM_IOCTL_ACI_VM_CREATE, &create);
 	if (err)
 		aci_ctx_fini(ctx);
 	ctx->vm = create.vm_id;
-	ctx->next_va = (device.va_start + MIB(16)) & ~(MIB(2) - 1);
 	return err;
 }
 

@@ -466,7 +466,6 @@ TEST_F_TIMEOUT(fuzz, others_do_not_notice, 3600)
 	struct drm_aci_query_device before, after;
 	struct fuzz *fuzz = &self->fuzz;
 	unsigned int call, i, successes = 0;
-	__u64 end;
 
 	ASSERT_OK(aci_query(self->witness.fd, DRM_ACI_QUERY_DEVICE, 0, &before, sizeof(before)));
 	for (call = 0; call < total; call++) {
@@ -494,12 +493,7 @@ TEST_F_TIMEOUT(fuzz, others_do_not_notice, 3600)
 		TH_LOG("%u places of the driver reached", fuzz->reached);
 	EXPECT_LE(total * 3 / 10, successes);
 	EXPECT_EQ(0, fuzz->leaks);
-	/* No event tells that a file is gone for good: look until it is. */
-	end = now_ns() + aci_wait_ns();
-	do {
-		ASSERT_OK(aci_query(self->witness.fd, DRM_ACI_QUERY_DEVICE, 0, &after,
-				    sizeof(after)));
-	} while (after.card_memory_free_bytes != before.card_memory_free_bytes && now_ns() < end);
+	ASSERT_OK(aci_await_card_memory(self->witness.fd, before.card_memory_free_bytes, &after));
 	EXPECT_EQ(before.card_memory_free_bytes, after.card_memory_free_bytes);
 	EXPECT_EQ(before.reset_generation, after.reset_generation);
 }

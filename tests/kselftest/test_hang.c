@@ -300,7 +300,6 @@ TEST_F(hang, killed_with_a_hung_job)
 {
 	struct drm_aci_query_device before, after;
 	int ready[2], status;
-	__u64 end;
 	pid_t child;
 	char c;
 
@@ -328,11 +327,7 @@ TEST_F(hang, killed_with_a_hung_job)
 	ASSERT_OK(kill(child, SIGKILL));
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	ASSERT_TRUE(WIFSIGNALED(status));
-	/* No event tells that a killed file is gone: look until it is. */
-	end = now_ns() + aci_wait_ns();
-	do {
-		ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_DEVICE, 0, &after, sizeof(after)));
-	} while (after.card_memory_free_bytes != before.card_memory_free_bytes && now_ns() < end);
+	ASSERT_OK(aci_await_card_memory(self->ctx.fd, before.card_memory_free_bytes, &after));
 	EXPECT_EQ(before.card_memory_free_bytes, after.card_memory_free_bytes);
 	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
 }

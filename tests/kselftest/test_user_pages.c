@@ -135,7 +135,6 @@ TEST_F(user_pages, child_may_map_it)
 TEST_F(user_pages, exec_ends_it)
 {
 	struct drm_aci_query_device before, after;
-	__u64 end;
 	int status;
 	pid_t child;
 
@@ -157,10 +156,7 @@ TEST_F(user_pages, exec_ends_it)
 	}
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
-	end = now_ns() + aci_wait_ns();
-	do {
-		ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_DEVICE, 0, &after, sizeof(after)));
-	} while (after.card_memory_free_bytes != before.card_memory_free_bytes && now_ns() < end);
+	ASSERT_OK(aci_await_card_memory(self->ctx.fd, before.card_memory_free_bytes, &after));
 	EXPECT_EQ(before.card_memory_free_bytes, after.card_memory_free_bytes);
 }
 
@@ -169,7 +165,6 @@ TEST_F(user_pages, killed_while_it_hangs)
 {
 	struct drm_aci_query_device before, after;
 	int ready[2], status;
-	__u64 end;
 	pid_t child;
 	char c;
 
@@ -201,10 +196,7 @@ TEST_F(user_pages, killed_while_it_hangs)
 	ASSERT_OK(kill(child, SIGKILL));
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	ASSERT_TRUE(WIFSIGNALED(status));
-	end = now_ns() + aci_wait_ns();
-	do {
-		ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_DEVICE, 0, &after, sizeof(after)));
-	} while (after.card_memory_free_bytes != before.card_memory_free_bytes && now_ns() < end);
+	ASSERT_OK(aci_await_card_memory(self->ctx.fd, before.card_memory_free_bytes, &after));
 	EXPECT_EQ(before.card_memory_free_bytes, after.card_memory_free_bytes);
 	EXPECT_OK(uq_run(&self->uq, desc_nop()));
 }
