@@ -255,6 +255,27 @@ int aci_await_card_memory(int fd, __u64 free_bytes, struct drm_aci_query_device 
 	return err;
 }
 
+bool aci_card_memory_is_back(int fd, __u64 free_bytes)
+{
+	struct drm_aci_query_device device;
+
+	return !aci_await_card_memory(fd, free_bytes, &device) &&
+	       device.card_memory_free_bytes == free_bytes;
+}
+
+struct drm_aci_query_device aci_device_state(int fd)
+{
+	struct drm_aci_query_device device = { 0 };
+
+	aci_query(fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
+	return device;
+}
+
+__u64 aci_card_free_bytes(int fd)
+{
+	return aci_device_state(fd).card_memory_free_bytes;
+}
+
 int aci_ctx_open(struct aci_ctx *ctx, unsigned int card)
 {
 	struct drm_aci_query_device device = { 0 };

@@ -95,6 +95,11 @@ int aci_ctx_open(struct aci_ctx *ctx, unsigned int card);
  * No event tells that another file is gone for good. @device gets the last look.
  */
 int aci_await_card_memory(int fd, __u64 free_bytes, struct drm_aci_query_device *device);
+/** aci_card_memory_is_back() - the same, and whether so much was free */
+bool aci_card_memory_is_back(int fd, __u64 free_bytes);
+/** aci_device_state() - what DRM_ACI_QUERY_DEVICE tells; zeroes if it fails */
+struct drm_aci_query_device aci_device_state(int fd);
+__u64 aci_card_free_bytes(int fd);
 void aci_ctx_fini(struct aci_ctx *ctx);
 /** aci_ctx_take_va() - unused, 2 MiB aligned addresses with a hole behind them */
 __u64 aci_ctx_take_va(struct aci_ctx *ctx, __u64 bytes);

@@ -135,25 +135,6 @@ static __u64 mapped_bytes(int fd, __u32 vm_id)
 	return aci_query(fd, DRM_ACI_QUERY_VM, vm_id, &vm, sizeof(vm)) ? ~0ull : vm.mapped_bytes;
 }
 
-static __u64 card_free(int fd)
-{
-	struct drm_aci_query_device device = { 0 };
-
-	aci_query(fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
-	return device.card_memory_free_bytes;
-}
-
-/* No event tells that memory is back: look until it is. */
-static bool free_again(int fd, __u64 bytes)
-{
-	__u64 end = now_ns() + aci_wait_ns();
-
-	while (card_free(fd) != bytes)
-		if (now_ns() > end)
-			return false;
-	return true;
-}
-
 TEST_F(bind_async, binary_out_signals)
 {
 	struct drm_aci_bind_op op = map_op(self->a, 0, self->va, KIB(64));
@@ -216,18 +197,18 @@ TEST_F(bind_async, unmap_waits_for_fence)
 /* What was unmapped is not freed while the card still has it. */
 TEST_F(bind_async, memory_stays_until_execution)
 {
-	__u64 before = card_free(self->ctx.fd);
+	__u64 before = aci_card_free_bytes(self->ctx.fd);
 	__u32 card, out;
 
 	ASSERT_OK(aci_bo_create(self->ctx.fd, MIB(4), DRM_ACI_PLACEMENT_CARD, 0, &card));
 	ASSERT_OK(aci_bind(self->ctx.fd, self->ctx.vm, card, 0, self->va, MIB(4), 0));
 	ASSERT_OK(aci_bo_close(self->ctx.fd, card));
 	ASSERT_OK(bind_gated(self, unmap_op(self->va, MIB(4)), &out));
-	EXPECT_EQ(before - MIB(4), card_free(self->ctx.fd));
+	EXPECT_EQ(before - MIB(4), aci_card_free_bytes(self->ctx.fd));
 	EXPECT_OK(run_alone(self, desc_fill(self->va, MIB(4), 1, 1)));
 	ASSERT_OK(aci_gate_open(&self->gate));
 	ASSERT_OK(aci_sync_result(self->ctx.fd, out, 0));
-	EXPECT_TRUE(free_again(self->ctx.fd, before));
+	EXPECT_TRUE(aci_card_memory_is_back(self->ctx.fd, before));
 }
 
 TEST_F(bind_async, waits_for_timeline_point)
@@ -673,7 +654,7 @@ TEST_F(bind_async, eventfd)
 
 TEST_F(bind_async, vm_destroy_cancels)
 {
-	__u64 before = card_free(self->ctx.fd);
+	__u64 before = aci_card_free_bytes(self->ctx.fd);
 	__u32 card, out, vm = self->ctx.vm;
 	int sync_file;
 
@@ -691,7 +672,7 @@ TEST_F(bind_async, vm_destroy_cancels)
 	EXPECT_EQ(0, aci_sync_file_status(sync_file));
 	ASSERT_OK(aci_vm_destroy(self->ctx.fd, vm));
 	EXPECT_EQ(-ECANCELED, aci_sync_file_status(sync_file));
-	EXPECT_EQ(before, card_free(self->ctx.fd));
+	EXPECT_EQ(before, aci_card_free_bytes(self->ctx.fd));
 	ASSERT_OK(aci_gate_open(&self->gate));
 	close(sync_file);
 }
@@ -718,7 +699,7 @@ TEST_F(bind_async, close_cancels)
 
 	watch = aci_open(0);
 	ASSERT_LE(0, watch);
-	before = card_free(watch);
+	before = aci_card_free_bytes(watch);
 	ASSERT_OK(aci_bo_create(self->ctx.fd, MIB(4), DRM_ACI_PLACEMENT_CARD, 0, &card));
 	ASSERT_OK(bind_gated(self, map_op(card, 0, self->va, MIB(4)), &syncs[0].handle));
 	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[1].handle));
@@ -733,7 +714,7 @@ TEST_F(bind_async, close_cancels)
 	aci_ctx_fini(&self->ctx);
 	EXPECT_EQ(-ECANCELED, aci_sync_file_result(bind_file));
 	EXPECT_EQ(-ECANCELED, aci_sync_file_result(job_file));
-	EXPECT_TRUE(free_again(watch, before));
+	EXPECT_TRUE(aci_card_memory_is_back(watch, before));
 	ASSERT_OK(aci_gate_open(&self->gate));
 	close(watch);
 }
@@ -741,7 +722,7 @@ TEST_F(bind_async, close_cancels)
 /* The process dies in a synchronous bind behind one whose fence does not come. */
 TEST_F(bind_async, kill_cancels)
 {
-	__u64 before = card_free(self->ctx.fd);
+	__u64 before = aci_card_free_bytes(self->ctx.fd);
 	int pipe_fd[2], status, sync_file = self->gate.sync_file;
 	char byte;
 	pid_t pid;
@@ -770,11 +751,11 @@ TEST_F(bind_async, kill_cancels)
 		_exit(2);
 	}
 	ASSERT_EQ(1, read(pipe_fd[0], &byte, 1));
-	EXPECT_EQ(before - MIB(4), card_free(self->ctx.fd));
+	EXPECT_EQ(before - MIB(4), aci_card_free_bytes(self->ctx.fd));
 	ASSERT_OK(kill(pid, SIGKILL));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status));
-	EXPECT_TRUE(free_again(self->ctx.fd, before));
+	EXPECT_TRUE(aci_card_memory_is_back(self->ctx.fd, before));
 	ASSERT_OK(aci_gate_open(&self->gate));
 }
 

@@ -6,14 +6,6 @@
 
 FIXTURE_CTX(bo, ACI_ENGINE_CLASS_COPY)
 
-static __u64 card_free(int fd)
-{
-	struct drm_aci_query_device device = { 0 };
-
-	aci_query(fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
-	return device.card_memory_free_bytes;
-}
-
 TEST_F(bo, host_memory_is_zero)
 {
 	struct aci_buf buf;
@@ -187,7 +179,7 @@ static int card_take_all(int fd, __u32 *handles, __u64 *taken)
 
 TEST_F(bo, card_memory_full_and_recovered)
 {
-	__u64 before = card_free(self->ctx.fd), taken;
+	__u64 before = aci_card_free_bytes(self->ctx.fd), taken;
 	__u32 handles[BO_LIST_MAX], handle;
 	int i, count;
 
@@ -196,14 +188,14 @@ TEST_F(bo, card_memory_full_and_recovered)
 	ASSERT_LT(0, count);
 	ASSERT_GT(BO_LIST_MAX, count);
 	EXPECT_EQ(before, taken);
-	EXPECT_EQ(0, card_free(self->ctx.fd));
+	EXPECT_EQ(0, aci_card_free_bytes(self->ctx.fd));
 	EXPECT_EQ(-ENOSPC, aci_bo_create(self->ctx.fd, 1, DRM_ACI_PLACEMENT_CARD, 0, &handle));
 	/* Host memory and jobs do not depend on it. */
 	EXPECT_OK(aci_bo_create(self->ctx.fd, KIB(4), DRM_ACI_PLACEMENT_HOST, 0, &handle));
 	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
 	for (i = 0; i < count; i++)
 		ASSERT_OK(aci_bo_close(self->ctx.fd, handles[i]));
-	EXPECT_EQ(before, card_free(self->ctx.fd));
+	EXPECT_EQ(before, aci_card_free_bytes(self->ctx.fd));
 	EXPECT_OK(aci_bo_create(self->ctx.fd, MIB(1), DRM_ACI_PLACEMENT_CARD, 0, &handle));
 }
 
@@ -215,7 +207,7 @@ TEST_F(bo, card_larger_than_memory)
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device)));
 	EXPECT_EQ(-ENOSPC, aci_bo_create(self->ctx.fd, device.card_memory_bytes + 1,
 					 DRM_ACI_PLACEMENT_CARD, 0, &handle));
-	EXPECT_EQ(device.card_memory_free_bytes, card_free(self->ctx.fd));
+	EXPECT_EQ(device.card_memory_free_bytes, aci_card_free_bytes(self->ctx.fd));
 }
 
 /* Runs in a process of its own: all memory of the card gets a pattern. Return: 0 or an errno. */
@@ -253,14 +245,14 @@ TEST_F(bo, freed_card_memory_is_zero_to_next_owner)
 	int status, i, count;
 	pid_t child;
 
-	before = card_free(self->ctx.fd);
+	before = aci_card_free_bytes(self->ctx.fd);
 	child = fork();
 	ASSERT_LE(0, child);
 	if (!child)
 		_exit(soil_card());
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	ASSERT_EQ(0, status);
-	ASSERT_EQ(before, card_free(self->ctx.fd));
+	ASSERT_EQ(before, aci_card_free_bytes(self->ctx.fd));
 
 	ASSERT_OK(aci_buf_init(&self->ctx, &host, MIB(4), DRM_ACI_PLACEMENT_HOST, 0));
 	count = card_take_all(self->ctx.fd, handles, &taken);
@@ -379,13 +371,13 @@ FIXTURE_TEARDOWN(bo_refuse)
 TEST_F(bo_refuse, refused)
 {
 	struct drm_aci_bo_create create = variant->create;
-	__u64 before = card_free(self->ctx.fd);
+	__u64 before = aci_card_free_bytes(self->ctx.fd);
 	int err = aci_ioctl(self->ctx.fd, DRM_IOCTL_ACI_BO_CREATE, &create);
 
 	if (variant->or_error && err == variant->or_error)
 		err = variant->error;
 	EXPECT_EQ(variant->error, err);
-	EXPECT_EQ(before, card_free(self->ctx.fd));
+	EXPECT_EQ(before, aci_card_free_bytes(self->ctx.fd));
 }
 
 TEST_HARNESS_MAIN

@@ -419,14 +419,6 @@ static unsigned int fds_count(void)
 	return count;
 }
 
-static __u64 free_bytes(int fd)
-{
-	struct drm_aci_query_device device = { 0 };
-
-	aci_query(fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
-	return device.card_memory_free_bytes;
-}
-
 FIXTURE_SETUP(fault)
 {
 	struct scene *scene = &self->scene;
@@ -438,7 +430,7 @@ FIXTURE_SETUP(fault)
 	ASSERT_OK(aci_buf_init(&scene->ctx, &scene->buf, BYTES, DRM_ACI_PLACEMENT_HOST, 0));
 	ASSERT_OK(aci_buf_init(&scene->ctx, &scene->card, BYTES, DRM_ACI_PLACEMENT_CARD,
 			       DRM_ACI_BO_CPU_ACCESS));
-	self->free_bytes = free_bytes(scene->ctx.fd);
+	self->free_bytes = aci_card_free_bytes(scene->ctx.fd);
 	self->fds = fds_count();
 }
 
@@ -458,7 +450,7 @@ TEST_F(fault, each_one)
 	const struct act *act = &variant->act;
 	struct scene *scene = &self->scene;
 	unsigned int nth, failures = 0;
-	__u64 end;
+	struct drm_aci_query_device device;
 	bool met;
 	int err;
 
@@ -485,11 +477,8 @@ TEST_F(fault, each_one)
 	ASSERT_GT(CALLS_MAX, nth);
 	EXPECT_LT(0, failures);
 	EXPECT_EQ(self->fds, fds_count());
-	/* Memory comes back from the kernel's own threads: no event tells. */
-	end = now_ns() + aci_wait_ns();
-	while (free_bytes(scene->ctx.fd) != self->free_bytes && now_ns() < end)
-		;
-	EXPECT_EQ(self->free_bytes, free_bytes(scene->ctx.fd));
+	ASSERT_OK(aci_await_card_memory(scene->ctx.fd, self->free_bytes, &device));
+	EXPECT_EQ(self->free_bytes, device.card_memory_free_bytes);
 	EXPECT_OK(aci_run_one(&scene->ctx, desc_fill(scene->card.va, BYTES, 0x42, 1)));
 	EXPECT_TRUE(data_is(scene->card.map, BYTES, 0x42));
 }

@@ -21,21 +21,13 @@ FIXTURE(faults) {
 	__u64 generation;
 };
 
-static struct drm_aci_query_device device_state(int fd)
-{
-	struct drm_aci_query_device device = { 0 };
-
-	aci_query(fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
-	return device;
-}
-
 FIXTURE_SETUP(faults)
 {
 	ASSERT_OK(aci_card_find(0, &self->where));
 	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
 	ASSERT_OK(aci_buf_init(&self->ctx, &self->host, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
 	ASSERT_OK(aci_buf_init(&self->ctx, &self->card, KIB(64), DRM_ACI_PLACEMENT_CARD, 0));
-	self->generation = device_state(self->ctx.fd).reset_generation;
+	self->generation = aci_device_state(self->ctx.fd).reset_generation;
 }
 
 FIXTURE_TEARDOWN(faults)
@@ -53,7 +45,7 @@ TEST_F(faults, reset_keeps_objects)
 	data_fill(self->host.map, KIB(64), 1);
 	ASSERT_OK(aci_run_one(&self->ctx, desc_copy(self->host.va, self->card.va, KIB(64))));
 	ASSERT_OK(card_reset(&self->where, "faults.reset_keeps_objects"));
-	EXPECT_EQ(self->generation + 1, device_state(self->ctx.fd).reset_generation);
+	EXPECT_EQ(self->generation + 1, aci_device_state(self->ctx.fd).reset_generation);
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_VM, self->ctx.vm, &vm, sizeof(vm)));
 	lost = vm.flags & DRM_ACI_VM_LOST;
 	EXPECT_EQ(self->generation + 1, vm.reset_generation);
@@ -206,7 +198,7 @@ TEST_F(faults, lost_invalidation_of_a_waiting_bind)
 	ASSERT_OK(aci_gate_open(&gate));
 	EXPECT_OK(aci_sync_result(self->ctx.fd, out, 0));
 	expect_end("faults.lost_invalidation_async");
-	EXPECT_EQ(self->generation + 1, device_state(self->ctx.fd).reset_generation);
+	EXPECT_EQ(self->generation + 1, aci_device_state(self->ctx.fd).reset_generation);
 	EXPECT_EQ(ACI_JOB_FAULT, aci_run_one(&self->ctx, desc_fill(self->host.va, 8, 0, 8)));
 	aci_gate_fini(&gate);
 }
@@ -217,7 +209,7 @@ TEST_F(faults, lost_invalidation_in_the_call)
 	ASSERT_OK(card_ctl("invalidation timeout", NULL, 0));
 	EXPECT_OK(aci_unbind(self->ctx.fd, self->ctx.vm, self->host.va, KIB(64)));
 	expect_end("faults.lost_invalidation");
-	EXPECT_EQ(self->generation + 1, device_state(self->ctx.fd).reset_generation);
+	EXPECT_EQ(self->generation + 1, aci_device_state(self->ctx.fd).reset_generation);
 	EXPECT_EQ(ACI_JOB_FAULT, aci_run_one(&self->ctx, desc_fill(self->host.va, 8, 0, 8)));
 }
 
@@ -290,7 +282,7 @@ TEST_F(faults, card_that_stays_dead_is_wedged)
 	close(events);
 	ASSERT_OK(card_ctl("heartbeat start", NULL, 0));
 
-	EXPECT_EQ(DRM_ACI_DEVICE_WEDGED, device_state(self->ctx.fd).flags);
+	EXPECT_EQ(DRM_ACI_DEVICE_WEDGED, aci_device_state(self->ctx.fd).flags);
 	EXPECT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &state,
 			    sizeof(state)));
 	EXPECT_EQ(-ENODEV, aci_submit(self->ctx.fd, self->ctx.queue, &nop, 1, NULL, 0));
@@ -309,7 +301,7 @@ TEST_F(faults, card_that_stays_dead_is_wedged)
 	ASSERT_OK(bind_anew(self));
 	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
 	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
-	EXPECT_EQ(0, device_state(self->ctx.fd).flags);
+	EXPECT_EQ(0, aci_device_state(self->ctx.fd).flags);
 }
 
 TEST_F(faults, removal_ends_waiting_binds)
@@ -352,7 +344,7 @@ TEST_F(faults, lost_interrupts)
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, queue, &state, sizeof(state)));
 	EXPECT_EQ(0, state.flags);
 	EXPECT_EQ(3, state.jobs_completed);
-	EXPECT_EQ(self->generation, device_state(self->ctx.fd).reset_generation);
+	EXPECT_EQ(self->generation, aci_device_state(self->ctx.fd).reset_generation);
 }
 
 TEST_HARNESS_MAIN

@@ -10,14 +10,6 @@ FIXTURE(lifetime) {
 	__u64 free_bytes;
 };
 
-static __u64 card_free(int fd)
-{
-	struct drm_aci_query_device device = { 0 };
-
-	aci_query(fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
-	return device.card_memory_free_bytes;
-}
-
 /* Queues that can still be made. All are destroyed again. */
 static unsigned int queues_free(int fd)
 {
@@ -40,23 +32,12 @@ FIXTURE_SETUP(lifetime)
 {
 	self->fd = aci_open(0);
 	ASSERT_LE(0, self->fd);
-	self->free_bytes = card_free(self->fd);
+	self->free_bytes = aci_card_free_bytes(self->fd);
 }
 
 FIXTURE_TEARDOWN(lifetime)
 {
 	close(self->fd);
-}
-
-/* No event tells that a file is gone for good: look until it is. */
-static bool back_to_baseline(FIXTURE_DATA(lifetime) *self)
-{
-	__u64 end = now_ns() + aci_wait_ns();
-
-	while (card_free(self->fd) != self->free_bytes)
-		if (now_ns() > end)
-			return false;
-	return true;
 }
 
 TEST_F(lifetime, close_frees_everything)
@@ -70,10 +51,10 @@ TEST_F(lifetime, close_frees_everything)
 		ASSERT_OK(aci_buf_init(&ctx, &card, MIB(8), DRM_ACI_PLACEMENT_CARD, 0));
 		ASSERT_OK(aci_buf_init(&ctx, &host, MIB(1), DRM_ACI_PLACEMENT_HOST, 0));
 		ASSERT_OK(aci_run_one(&ctx, desc_copy(host.va, card.va, MIB(1))));
-		EXPECT_EQ(self->free_bytes - MIB(8), card_free(self->fd));
+		EXPECT_EQ(self->free_bytes - MIB(8), aci_card_free_bytes(self->fd));
 		ASSERT_OK(munmap(host.map, host.bytes));
 		aci_ctx_fini(&ctx);
-		ASSERT_TRUE(back_to_baseline(self));
+		ASSERT_TRUE(aci_card_memory_is_back(self->fd, self->free_bytes));
 	}
 	EXPECT_EQ(queues, queues_free(self->fd));
 }
@@ -99,7 +80,7 @@ TEST_F(lifetime, close_with_jobs_queued)
 		ASSERT_OK(aci_submit(ctx.fd, ctx.queue, descs, 16, &in, 1));
 		ASSERT_OK(aci_submit(ctx.fd, ctx.queue, descs, 16, NULL, 0));
 		aci_ctx_fini(&ctx);
-		ASSERT_TRUE(back_to_baseline(self));
+		ASSERT_TRUE(aci_card_memory_is_back(self->fd, self->free_bytes));
 		if (i & 1)
 			ASSERT_OK(aci_gate_open(&gate));
 		aci_gate_fini(&gate);
@@ -156,7 +137,7 @@ TEST_F(lifetime, orders_of_closing)
 			for (; k < 4; k++)
 				if (orders[i][k] == 2)
 					ASSERT_OK(munmap(buf.map, buf.bytes));
-			ASSERT_TRUE(back_to_baseline(self));
+			ASSERT_TRUE(aci_card_memory_is_back(self->fd, self->free_bytes));
 		}
 	}
 }
@@ -174,9 +155,9 @@ TEST_F(lifetime, mapping_outlives_file)
 	aci_ctx_fini(&ctx);
 	EXPECT_TRUE(data_is(buf.map, MIB(1), 0x19));
 	memset(buf.map, 0x20, MIB(1));
-	EXPECT_EQ(self->free_bytes - MIB(1), card_free(self->fd));
+	EXPECT_EQ(self->free_bytes - MIB(1), aci_card_free_bytes(self->fd));
 	ASSERT_OK(munmap(buf.map, buf.bytes));
-	EXPECT_TRUE(back_to_baseline(self));
+	EXPECT_TRUE(aci_card_memory_is_back(self->fd, self->free_bytes));
 }
 
 /* A job in flight keeps what it works on, by its mapping, after the handle is gone. */
@@ -196,12 +177,12 @@ TEST_F(lifetime, bo_lives_until_the_job_ends)
 	descs[31] = desc_copy(card.va + MIB(15), host.va, MIB(1));
 	ASSERT_OK(aci_submit_out(ctx.fd, ctx.queue, descs, 32, &out));
 	ASSERT_OK(aci_bo_close(ctx.fd, card.handle));
-	EXPECT_EQ(self->free_bytes - MIB(16), card_free(self->fd));
+	EXPECT_EQ(self->free_bytes - MIB(16), aci_card_free_bytes(self->fd));
 	EXPECT_OK(aci_sync_result(ctx.fd, out, 0));
 	EXPECT_TRUE(data_is(host.map, MIB(1), 30));
 	ASSERT_OK(munmap(host.map, host.bytes));
 	aci_ctx_fini(&ctx);
-	EXPECT_TRUE(back_to_baseline(self));
+	EXPECT_TRUE(aci_card_memory_is_back(self->fd, self->free_bytes));
 }
 
 static void busy_process(int ready)
@@ -246,7 +227,7 @@ TEST_F(lifetime, killed_in_the_middle_of_jobs)
 		ASSERT_OK(kill(child, SIGKILL));
 		ASSERT_EQ(child, waitpid(child, &status, 0));
 		ASSERT_TRUE(WIFSIGNALED(status));
-		ASSERT_TRUE(back_to_baseline(self));
+		ASSERT_TRUE(aci_card_memory_is_back(self->fd, self->free_bytes));
 	}
 	EXPECT_EQ(queues, queues_free(self->fd));
 }
@@ -272,7 +253,7 @@ TEST_F(lifetime, several_killed_at_once)
 		ASSERT_OK(kill(children[i], SIGKILL));
 	for (i = 0; i < PROCESSES; i++)
 		ASSERT_EQ(children[i], waitpid(children[i], &status, 0));
-	EXPECT_TRUE(back_to_baseline(self));
+	EXPECT_TRUE(aci_card_memory_is_back(self->fd, self->free_bytes));
 }
 
 /* A forked child shares the file: both use it, and it ends with the last of them. */
@@ -330,7 +311,7 @@ TEST_F(lifetime, many_files)
 		ASSERT_LE(0, fds[i]);
 	}
 	for (i = 0; i < FILES; i++) {
-		EXPECT_EQ(self->free_bytes, card_free(fds[i]));
+		EXPECT_EQ(self->free_bytes, aci_card_free_bytes(fds[i]));
 		close(fds[i]);
 	}
 }
@@ -348,9 +329,9 @@ TEST_F(lifetime, vm_destroyed_with_mappings)
 	ASSERT_OK(aci_queue_destroy(ctx.fd, ctx.queue));
 	ASSERT_OK(aci_vm_destroy(ctx.fd, ctx.vm));
 	/* The closed one went with the VM, the other has its handle. */
-	EXPECT_EQ(self->free_bytes - MIB(4), card_free(self->fd));
+	EXPECT_EQ(self->free_bytes - MIB(4), aci_card_free_bytes(self->fd));
 	ASSERT_OK(aci_bo_close(ctx.fd, card.handle));
-	EXPECT_EQ(self->free_bytes, card_free(self->fd));
+	EXPECT_EQ(self->free_bytes, aci_card_free_bytes(self->fd));
 	aci_ctx_fini(&ctx);
 }
 

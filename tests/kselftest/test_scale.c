@@ -9,14 +9,6 @@
 
 enum { CARDS_MAX = 8, VMS = 1000, QUEUES = 1024, MAPPINGS = 100000, BOS = 10000, OPS = 1000 };
 
-static struct drm_aci_query_device device_state(int fd)
-{
-	struct drm_aci_query_device device = { 0 };
-
-	aci_query(fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
-	return device;
-}
-
 static int bind_ops(struct aci_ctx *ctx, struct drm_aci_bind_op *ops, __u32 count)
 {
 	struct drm_aci_vm_bind args = {
@@ -66,7 +58,7 @@ TEST_F(scale, vms)
 	unsigned int i;
 	void *p;
 
-	ASSERT_LE(VMS, device_state(self->ctx.fd).vms_max);
+	ASSERT_LE(VMS, aci_device_state(self->ctx.fd).vms_max);
 	ASSERT_OK(aci_bo_create(self->ctx.fd, KIB(4) * VMS, DRM_ACI_PLACEMENT_HOST, 0, &handle));
 	ASSERT_OK(aci_bo_map(self->ctx.fd, handle, KIB(4) * VMS, &p));
 	map = p;
@@ -98,7 +90,7 @@ TEST_F(scale, queues)
 	unsigned int i;
 	__u32 extra;
 
-	ASSERT_EQ(QUEUES, device_state(self->ctx.fd).queues_max);
+	ASSERT_EQ(QUEUES, aci_device_state(self->ctx.fd).queues_max);
 	ASSERT_OK(aci_buf_init(&self->ctx, &buf, QUEUES * 8, DRM_ACI_PLACEMENT_HOST, 0));
 	queues[0] = self->ctx.queue;
 	for (i = 1; i < QUEUES; i++)
@@ -176,7 +168,7 @@ TEST_F(scale, mappings)
 TEST_F(scale, bos)
 {
 	static __u32 handles[BOS];
-	__u64 before = device_state(self->ctx.fd).card_memory_free_bytes;
+	__u64 before = aci_device_state(self->ctx.fd).card_memory_free_bytes;
 	__u64 va = aci_ctx_take_va(&self->ctx, KIB(4) * BOS);
 	struct aci_buf seen;
 	unsigned int i;
@@ -187,7 +179,7 @@ TEST_F(scale, bos)
 		ASSERT_OK(aci_bind(self->ctx.fd, self->ctx.vm, handles[i], 0, va + KIB(4) * i,
 				   KIB(4), 0));
 	}
-	EXPECT_EQ(before - KIB(4) * BOS / 4, device_state(self->ctx.fd).card_memory_free_bytes);
+	EXPECT_EQ(before - KIB(4) * BOS / 4, aci_device_state(self->ctx.fd).card_memory_free_bytes);
 	ASSERT_OK(aci_buf_init(&self->ctx, &seen, KIB(4) * BOS, DRM_ACI_PLACEMENT_HOST, 0));
 	ASSERT_OK(aci_run_one(&self->ctx, desc_fill(va, KIB(4) * BOS, 0x5a, 1)));
 	ASSERT_OK(aci_run_one(&self->ctx, desc_copy(va, seen.va, KIB(4) * BOS)));
@@ -195,7 +187,7 @@ TEST_F(scale, bos)
 	for (i = 0; i < BOS; i++)
 		ASSERT_OK(aci_bo_close(self->ctx.fd, handles[i]));
 	ASSERT_OK(aci_unbind(self->ctx.fd, self->ctx.vm, va, KIB(4) * BOS));
-	EXPECT_EQ(before, device_state(self->ctx.fd).card_memory_free_bytes);
+	EXPECT_EQ(before, aci_device_state(self->ctx.fd).card_memory_free_bytes);
 }
 
 TEST_HARNESS_MAIN

@@ -23,14 +23,6 @@ FIXTURE(user_hostile) {
 	__u64 state;
 };
 
-static __u64 generation_of(int fd)
-{
-	struct drm_aci_query_device device = { 0 };
-
-	aci_query(fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
-	return device.reset_generation;
-}
-
 FIXTURE_SETUP(user_hostile)
 {
 	ASSERT_OK(uctx_init(&self->ctx, 0));
@@ -39,7 +31,7 @@ FIXTURE_SETUP(user_hostile)
 	ASSERT_OK(uctx_init(&self->good, 0));
 	ASSERT_OK(aci_buf_init(&self->good, &self->good_buf, KIB(64), DRM_ACI_PLACEMENT_HOST, 0));
 	ASSERT_OK(uq_init(&self->good_uq, &self->good, ACI_ENGINE_CLASS_COPY, 0));
-	self->generation = generation_of(self->good.fd);
+	self->generation = aci_device_state(self->good.fd).reset_generation;
 	self->state = 0x4c31;
 }
 
@@ -64,7 +56,7 @@ FIXTURE_TEARDOWN(user_hostile)
 	EXPECT_OK(uq_state(&self->good_uq, &state));
 	EXPECT_EQ(0, state.flags);
 	EXPECT_EQ(0, state.error);
-	EXPECT_EQ(self->generation, generation_of(self->good.fd));
+	EXPECT_EQ(self->generation, aci_device_state(self->good.fd).reset_generation);
 	uq_unmap(&self->uq);
 	uq_unmap(&self->good_uq);
 	aci_ctx_fini(&self->ctx);

@@ -15,14 +15,6 @@ FIXTURE(vram) {
 	struct aci_card where;
 };
 
-static struct drm_aci_query_device device_state(int fd)
-{
-	struct drm_aci_query_device device = { 0 };
-
-	aci_query(fd, DRM_ACI_QUERY_DEVICE, 0, &device, sizeof(device));
-	return device;
-}
-
 /* An attribute of the card in sysfs. */
 static __u64 card_value(const struct aci_card *card, const char *name)
 {
@@ -111,7 +103,7 @@ static bool bo_is_zero(struct aci_ctx *ctx, __u32 handle, __u64 bytes, struct ac
 TEST_F(vram, clean_after_probe)
 {
 	EXPECT_EQ(0, card_value(&self->where, "card_memory_quarantined_bytes"));
-	EXPECT_EQ(device_state(self->ctx.fd).card_memory_bytes,
+	EXPECT_EQ(aci_device_state(self->ctx.fd).card_memory_bytes,
 		  card_value(&self->where, "card_memory_bytes"));
 }
 
@@ -203,7 +195,7 @@ TEST_F(vram, memory_that_changes_hands_is_zero)
 TEST_F(vram, all_becomes_clean)
 {
 	static __u32 handles[BO_LIST_MAX];
-	__u64 before = device_state(self->ctx.fd).card_memory_free_bytes, taken;
+	__u64 before = aci_device_state(self->ctx.fd).card_memory_free_bytes, taken;
 	int i, count;
 
 	count = take_all(self->ctx.fd, MIB(16), 0, handles, &taken);
@@ -211,9 +203,9 @@ TEST_F(vram, all_becomes_clean)
 	EXPECT_EQ(before, taken);
 	for (i = 0; i < count; i++)
 		ASSERT_OK(aci_bo_close(self->ctx.fd, handles[i]));
-	EXPECT_EQ(before, device_state(self->ctx.fd).card_memory_free_bytes);
+	EXPECT_EQ(before, aci_device_state(self->ctx.fd).card_memory_free_bytes);
 	EXPECT_TRUE(becomes_clean(&self->where));
-	EXPECT_EQ(before, device_state(self->ctx.fd).card_memory_free_bytes);
+	EXPECT_EQ(before, aci_device_state(self->ctx.fd).card_memory_free_bytes);
 }
 
 static int bind_anew(const struct aci_card *card)
@@ -226,7 +218,7 @@ static int bind_anew(const struct aci_card *card)
 /* It is out of use until the device is bound anew. */
 TEST_F(vram, memory_that_cannot_be_scrubbed_is_not_used)
 {
-	__u64 before = device_state(self->ctx.fd).card_memory_free_bytes, taken;
+	__u64 before = aci_device_state(self->ctx.fd).card_memory_free_bytes, taken;
 	static __u32 handles[BO_LIST_MAX];
 	struct drm_aci_bo_create create;
 
@@ -234,7 +226,7 @@ TEST_F(vram, memory_that_cannot_be_scrubbed_is_not_used)
 	ASSERT_OK(card_ctl("fail scrub", NULL, 0));
 	ASSERT_OK(aci_bo_close(self->ctx.fd, create.handle));
 	EXPECT_TRUE(becomes_clean(&self->where));
-	EXPECT_EQ(before - MIB(1), device_state(self->ctx.fd).card_memory_free_bytes);
+	EXPECT_EQ(before - MIB(1), aci_device_state(self->ctx.fd).card_memory_free_bytes);
 	EXPECT_EQ(MIB(1), card_value(&self->where, "card_memory_quarantined_bytes"));
 	/* All the rest can be had, and that one not. */
 	ASSERT_LT(0, take_all(self->ctx.fd, MIB(64), 0, handles, &taken));
@@ -243,8 +235,8 @@ TEST_F(vram, memory_that_cannot_be_scrubbed_is_not_used)
 	aci_ctx_fini(&self->ctx);
 	ASSERT_OK(bind_anew(&self->where));
 	ASSERT_OK(aci_ctx_init(&self->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
-	EXPECT_EQ(device_state(self->ctx.fd).card_memory_bytes,
-		  device_state(self->ctx.fd).card_memory_free_bytes);
+	EXPECT_EQ(aci_device_state(self->ctx.fd).card_memory_bytes,
+		  aci_device_state(self->ctx.fd).card_memory_free_bytes);
 	EXPECT_EQ(0, card_value(&self->where, "card_memory_quarantined_bytes"));
 }
 
@@ -272,7 +264,7 @@ TEST_F(vram, failed_scrub_under_an_allocation)
 /* A scrub without an answer: the card is reset, and the memory is scrubbed again. */
 TEST_F(vram, scrub_without_an_answer)
 {
-	struct drm_aci_query_device before = device_state(self->ctx.fd);
+	struct drm_aci_query_device before = aci_device_state(self->ctx.fd);
 	__u64 end = now_ns() + aci_wait_ns();
 	struct drm_aci_bo_create create;
 
@@ -281,8 +273,8 @@ TEST_F(vram, scrub_without_an_answer)
 	ASSERT_OK(card_ctl("admin timeout opcode=88", NULL, 0));
 	ASSERT_OK(aci_bo_close(self->ctx.fd, create.handle));
 	/* What the card still has is not free before. */
-	while (device_state(self->ctx.fd).card_memory_free_bytes != before.card_memory_free_bytes ||
-	       device_state(self->ctx.fd).reset_generation == before.reset_generation) {
+	while (aci_device_state(self->ctx.fd).card_memory_free_bytes != before.card_memory_free_bytes ||
+	       aci_device_state(self->ctx.fd).reset_generation == before.reset_generation) {
 		ASSERT_GT(end, now_ns());
 	}
 	expect_end("vram");
@@ -294,7 +286,7 @@ TEST_F(vram, scrub_without_an_answer)
 
 TEST_F(vram, enospc_tells_what_is_left)
 {
-	__u64 free_bytes = device_state(self->ctx.fd).card_memory_free_bytes;
+	__u64 free_bytes = aci_device_state(self->ctx.fd).card_memory_free_bytes;
 	struct drm_aci_bo_create create;
 
 	EXPECT_EQ(-ENOSPC, card_create(self->ctx.fd, free_bytes + KIB(4), 0, &create));
@@ -321,7 +313,7 @@ TEST_F(vram, bo_of_fragments)
 		ASSERT_OK(aci_bo_close(self->ctx.fd, handles[i]));
 		free_bytes += KIB(64);
 	}
-	EXPECT_EQ(free_bytes, device_state(self->ctx.fd).card_memory_free_bytes);
+	EXPECT_EQ(free_bytes, aci_device_state(self->ctx.fd).card_memory_free_bytes);
 	ASSERT_OK(card_create(self->ctx.fd, free_bytes, 0, &create));
 	EXPECT_EQ(0, create.available_bytes);
 	EXPECT_TRUE(bo_is_zero(&self->ctx, create.handle, free_bytes, &host));
@@ -348,7 +340,7 @@ FIXTURE_SETUP(vram_bar)
 	self->ctx.fd = -1;
 	for (i = 0; i < aci_card_count(); i++) {
 		ASSERT_OK(aci_ctx_init(&self->ctx, i, ACI_ENGINE_CLASS_COPY, 0));
-		self->device = device_state(self->ctx.fd);
+		self->device = aci_device_state(self->ctx.fd);
 		if (self->device.aperture_bytes &&
 		    self->device.aperture_bytes < self->device.card_memory_bytes)
 			return;
