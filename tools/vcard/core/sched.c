@@ -13,7 +13,6 @@
 #define CLOCK_IDLE_NS	(200 * NS_PER_MS)	/* the health model */
 #define CLOCK_BUSY_NS	(5 * NS_PER_MS)		/* something runs or waits */
 
-
 int sched_init(struct vcard *card)
 {
 	struct sched *sched = &card->sched;
@@ -134,6 +133,9 @@ void sched_wake(struct queue *queue)
 	case QUEUE_READY:
 		return;
 	case QUEUE_WAITING:
+		/* Looked at here, so that what still waits costs no engine and preempts nobody. */
+		if (!wait_is_over(queue))
+			return;
 		TAILQ_REMOVE(&queue->card->sched.waiting, queue, link);
 		break;
 	case QUEUE_IDLE:
@@ -159,8 +161,7 @@ void sched_wake_waiting(struct vcard *card, const struct vm *vm)
 
 	for (queue = TAILQ_FIRST(&card->sched.waiting); queue; queue = next) {
 		next = TAILQ_NEXT(queue, link);
-		/* Looked at here, so that what still waits costs no engine and preempts nobody. */
-		if ((!vm || queue->vm == vm) && wait_is_over(queue))
+		if (!vm || queue->vm == vm)
 			sched_wake(queue);
 	}
 	/* One that is about to block has read the old value. */
