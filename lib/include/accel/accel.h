@@ -257,6 +257,16 @@ struct accel_stream_stats {
 
 int accel_stream_get_stats(struct accel_stream *stream, struct accel_stream_stats *stats);
 
+/* --- Recovery -------------------------------------------------------------------------- */
+
+/** enum accel_loss - what a context has lost; each value includes those before it */
+enum accel_loss {
+	ACCEL_LOSS_NONE,	/* nothing: a failure is the work's own, and the same if run again */
+	ACCEL_LOSS_WORK,	/* unfinished work; memory is as it was */
+	ACCEL_LOSS_MEMORY,	/* what card memory held */
+	ACCEL_LOSS_CARD,	/* the card: it is gone or wedged */
+};
+
 /** accel_status_text() - what an ACI_STATUS_* means, in words. Thread-safe. */
 const char *accel_status_text(uint32_t status);
 
