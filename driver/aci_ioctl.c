@@ -126,7 +126,8 @@ static __always_inline long aci_ioctl_run(struct file *filp, unsigned int cmd, u
 		return aci_is_dead(adev) ? -ENODEV : ret;
 	ret = run(filp, cmd, arg);
 	aci_pm_put(adev);
-	return ret;
+	/* The call that found the card without an answer tells what became of it. */
+	return (ret == -ETIMEDOUT || ret == -EAGAIN) && aci_is_dead(adev) ? -ENODEV : ret;
 }
 
 /**
