@@ -36,6 +36,19 @@ uint32_t onnx_scalar(struct onnx_node *node, float value)
 	return made(node, accel_graph_add_constant(node->graph, NULL, ACCEL_F32, 0, dim, &value, &out), &out);
 }
 
+/* A constant that a handler made; NULL: the library's last error tells why it could not. */
+uint32_t onnx_constant_tensor(struct onnx_node *node, const struct onnx_constant *constant)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	if (!constant)
+		return made(node, -ENOMEM, &out);
+	return made(node, accel_graph_add_constant(node->graph, NULL, constant->shape.type, constant->shape.rank,
+						   constant->shape.dim, constant->data, &out), &out);
+}
+
 uint32_t onnx_vector(struct onnx_node *node, const float *values, uint64_t count)
 {
 	uint32_t out = 0;

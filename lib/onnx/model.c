@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* accel_model_load_onnx(): inputs, nodes in their order, outputs, compilation. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../context.h"
@@ -53,12 +54,40 @@ static int add_initializers(struct onnx_import *import)
 	return 0;
 }
 
-/* A symbolic first dimension is the batch; elsewhere its value cannot be known. */
+int onnx_check_dimensions(const struct accel_onnx_dimension *dims, uint32_t count)
+{
+	if (count && !dims)
+		return error_set(-EINVAL, "dims is NULL");
+	for (uint32_t i = 0; i < count; i++)
+		if (!dims[i].name || !*dims[i].name || !dims[i].size)
+			return error_set(-EINVAL, "dimension %u of the call has no name or no size", i);
+	return 0;
+}
+
+/* The caller's size of a dimension, by its symbol or as INPUT:AXIS. 0: not given. */
+static uint64_t given_dimension(const struct onnx_import *import, const char *input, uint32_t index,
+				const char *symbol)
+{
+	for (uint32_t i = 0; i < import->dim_count; i++) {
+		const char *name = import->dims[i].name, *colon = strrchr(name, ':');
+		char axis[16];
+
+		snprintf(axis, sizeof(axis), ":%u", index);
+		if (symbol && !strcmp(name, symbol))
+			return import->dims[i].size;
+		if (colon && !strcmp(colon, axis) && strlen(input) == (size_t)(colon - name) &&
+		    !memcmp(name, input, (size_t)(colon - name)))
+			return import->dims[i].size;
+	}
+	return 0;
+}
+
+/* Open dimensions have the size that the caller gave; else the first one is the batch. */
 static int input_dimension(struct onnx_import *import, const Onnx__ValueInfoProto *info, uint32_t index,
 			   uint64_t *size)
 {
 	const Onnx__TensorShapeProto__Dimension *dim = info->type->tensor_type->shape->dim[index];
-	const char *symbol = "?";
+	const char *symbol = NULL;
 
 	if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE) {
 		if (dim->dim_value > 0) {
@@ -69,16 +98,15 @@ static int input_dimension(struct onnx_import *import, const Onnx__ValueInfoProt
 			return error_set(-ENOTSUP, "input '%s' has no elements: dimension %u is 0", info->name,
 					 index);
 		/* Some exporters write -1 for what is not fixed. */
-		if (index)
-			return error_set(-EINVAL, "input '%s': dimension %u is %lld", info->name, index,
-					 (long long)dim->dim_value);
 	} else if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM) {
 		symbol = dim->dim_param;
 	}
-	if (index)
-		return error_set(-ENOTSUP, "input '%s': dimension %u ('%s') is not fixed; only the first may be",
-				 info->name, index, symbol);
-	*size = import->batch;
+	*size = given_dimension(import, info->name, index, symbol);
+	if (!*size && !index)
+		*size = import->batch;
+	if (!*size)
+		return error_set(-ENOTSUP, "input '%s': dimension %u ('%s') is open, and its size was not given",
+				 info->name, index, symbol ? symbol : "");
 	return 0;
 }
 
@@ -109,7 +137,7 @@ static int input_shape(struct onnx_import *import, const Onnx__ValueInfoProto *i
 }
 
 /* Before IR version 4 initializers are inputs too: they are constants here. */
-static int add_input(struct onnx_import *import, size_t index)
+int onnx_import_input(struct onnx_import *import, size_t index)
 {
 	const Onnx__ValueInfoProto *info = import->model->graph->input[index];
 	struct onnx_value *value;
@@ -150,20 +178,42 @@ static int add_output(struct onnx_import *import, size_t index)
 	return err ? error_prefix(err, "output '%s': ", info->name) : 0;
 }
 
+/* Up to the inputs. */
+int onnx_import_begin(struct onnx_import *import, struct accel_device *device, const char *path)
+{
+	int err;
+
+	import->path = path;
+	import->folder_length = strrchr(path, '/') ? (int)(strrchr(path, '/') + 1 - path) : 0;
+	err = accel_graph_create(device, &import->graph);
+	if (!err)
+		err = onnx_file_load(import, path);
+	if (err)
+		return err;
+	if (!import->model->graph)
+		return error_set(-EINVAL, "the file holds no graph");
+	if (!import->model->graph->n_output)
+		return error_set(-EINVAL, "the graph has no output");
+	err = read_opset(import);
+	return err ? err : add_initializers(import);
+}
+
+void onnx_import_end(struct onnx_import *import)
+{
+	onnx_values_free(import);
+	onnx_constants_free(import);
+	onnx_file_free(import);
+	onnx_external_free(import);
+	accel_graph_destroy(import->graph);
+}
+
 static int build_graph(struct onnx_import *import)
 {
 	const Onnx__GraphProto *graph = import->model->graph;
-	int err;
+	int err = 0;
 
-	if (!graph)
-		return error_set(-EINVAL, "the file holds no graph");
-	if (!graph->n_output)
-		return error_set(-EINVAL, "the graph has no output");
-	err = read_opset(import);
-	if (!err)
-		err = add_initializers(import);
 	for (size_t i = 0; i < graph->n_input && !err; i++)
-		err = add_input(import, i);
+		err = onnx_import_input(import, i);
 	for (size_t i = 0; i < graph->n_node && !err; i++)
 		err = onnx_node_import(import, i);
 	for (size_t i = 0; i < graph->n_output && !err; i++)
@@ -181,17 +231,24 @@ int accel_model_load_onnx_flags(struct accel_context *context, const char *path,
 				const struct accel_onnx_options *options, uint32_t flags,
 				struct accel_model **model)
 {
-	struct onnx_import import = { .batch = options && options->batch ? options->batch : 1 };
+	return accel_model_load_onnx_dimensions(context, path, options, NULL, 0, flags, model);
+}
+
+int accel_model_load_onnx_dimensions(struct accel_context *context, const char *path,
+				     const struct accel_onnx_options *options,
+				     const struct accel_onnx_dimension *dims, uint32_t count,
+				     uint32_t flags, struct accel_model **model)
+{
+	struct onnx_import import = { .batch = options && options->batch ? options->batch : 1,
+				      .dims = dims, .dim_count = count };
 	int err;
 
 	if (!context || !path || !model)
 		return error_set(-EINVAL, "context, path or model is NULL");
-	import.path = path;
-	import.folder_length = strrchr(path, '/') ? (int)(strrchr(path, '/') + 1 - path) : 0;
-	err = accel_graph_create(context->device, &import.graph);
+	err = onnx_check_dimensions(dims, count);
 	if (err)
 		return err;
-	err = onnx_file_load(&import, path);
+	err = onnx_import_begin(&import, context->device, path);
 	if (!err)
 		err = build_graph(&import);
 	if (err)
@@ -200,10 +257,6 @@ int accel_model_load_onnx_flags(struct accel_context *context, const char *path,
 		err = accel_model_compile_flags(import.graph, context, flags, model);
 	if (!err)
 		model_set_host_operations(*model, import.host_operations);
-	onnx_values_free(&import);
-	onnx_constants_free(&import);
-	onnx_file_free(&import);
-	onnx_external_free(&import);
-	accel_graph_destroy(import.graph);
+	onnx_import_end(&import);
 	return err;
 }

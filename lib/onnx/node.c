@@ -378,19 +378,32 @@ static void find_operator(struct onnx_node *node)
 		onnx_fail(node, -ENOTSUP, "this operator is not supported");
 }
 
-int onnx_node_import(struct onnx_import *import, size_t index)
+static int start(struct onnx_node *node, struct onnx_import *import, size_t index)
 {
-	struct onnx_node node = {
+	*node = (struct onnx_node){
 		.import = import, .graph = import->graph, .proto = import->model->graph->node[index],
 		.index = index, .opset = import->opset,
 	};
-	int err;
-
-	if (is_empty(node.proto->op_type))
+	if (is_empty(node->proto->op_type))
 		return error_set(-EINVAL, "node %zu has no operator", index);
-	find_operator(&node);
-	if (node.error)
-		return node.error;
+	find_operator(node);
+	return node->error;
+}
+
+int onnx_node_find_operator(struct onnx_import *import, size_t index)
+{
+	struct onnx_node node;
+
+	return start(&node, import, index);
+}
+
+int onnx_node_import(struct onnx_import *import, size_t index)
+{
+	struct onnx_node node;
+	int err = start(&node, import, index);
+
+	if (err)
+		return err;
 	if (can_fold(&node)) {
 		err = node.op->fold(&node);
 		import->host_operations++;

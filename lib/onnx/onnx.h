@@ -55,6 +55,7 @@ struct onnx_value {
 	const Onnx__TensorProto *initializer;	/* not decoded yet */
 	struct onnx_constant *constant;
 	uint32_t tensor;			/* ACCEL_TENSOR_NONE: not in the graph yet */
+	const char *lost;			/* queries only: why there is none of the above */
 };
 
 /** struct onnx_operator - a row of the operator table */
@@ -101,6 +102,8 @@ struct onnx_import {
 	struct onnx_thin thin;
 	int64_t opset;
 	uint64_t batch;
+	const struct accel_onnx_dimension *dims;
+	uint32_t dim_count;
 	void *values;			/* tsearch() tree of struct onnx_value by name */
 	struct onnx_constant *constants;
 	struct onnx_external *files;
@@ -108,6 +111,13 @@ struct onnx_import {
 	int folder_length;			/* ... up to its last slash */
 	uint32_t host_operations;
 };
+
+/* model.c */
+/** onnx_import_begin() - what is before the nodes; _end() in any case */
+int onnx_import_begin(struct onnx_import *import, struct accel_device *device, const char *path);
+int onnx_check_dimensions(const struct accel_onnx_dimension *dims, uint32_t count);
+int onnx_import_input(struct onnx_import *import, size_t index);
+void onnx_import_end(struct onnx_import *import);
 
 /* file.c: the bytes of a model, checked before they are unpacked */
 int onnx_file_load(struct onnx_import *import, const char *path);
@@ -153,6 +163,8 @@ void onnx_external_free(struct onnx_import *import);
 
 /* node.c: inputs, outputs and attributes of a node */
 int onnx_node_import(struct onnx_import *import, size_t index);
+/** onnx_node_find_operator() - -ENOTSUP, -EINVAL: no row of the table serves the node */
+int onnx_node_find_operator(struct onnx_import *import, size_t index);
 uint32_t onnx_fail(struct onnx_node *node, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 bool onnx_has_input(const struct onnx_node *node, size_t index);
@@ -177,6 +189,7 @@ bool onnx_axis(struct onnx_node *node, int64_t axis, uint32_t rank, uint32_t *in
 /* build.c: graph operations; 0 after a failure */
 bool onnx_shape_of(struct onnx_node *node, uint32_t tensor, struct onnx_shape *shape);
 uint32_t onnx_scalar(struct onnx_node *node, float value);
+uint32_t onnx_constant_tensor(struct onnx_node *node, const struct onnx_constant *constant);
 uint32_t onnx_vector(struct onnx_node *node, const float *values, uint64_t count);
 uint32_t onnx_unary(struct onnx_node *node, uint32_t function, float alpha, float beta, uint32_t in);
 uint32_t onnx_linear(struct onnx_node *node, float alpha, float beta, uint32_t in);

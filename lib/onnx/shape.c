@@ -9,6 +9,26 @@ int onnx_build_identity(struct onnx_node *node)
 	return onnx_output_alias(node, 0, 0);
 }
 
+/* Inference keeps every element: one true, repeated. Before opset 10 a mask had the input's type. */
+static int dropout_mask(struct onnx_node *node)
+{
+	struct onnx_shape in, one = { .type = ACCEL_BOOL };
+	struct onnx_constant *constant;
+	uint32_t tensor = 0;
+	void *data;
+
+	if (!onnx_input_shape(node, 0, &in))
+		return node->error;
+	if (node->opset < 10)
+		one.type = in.type;
+	constant = onnx_constant_new(node->import, &one, &data);
+	if (!constant)
+		return -ENOMEM;
+	onnx_data_set(data, one.type, 0, (struct onnx_number){ .i = 1, .r = 1 });
+	tensor = onnx_constant_tensor(node, constant);
+	return onnx_output(node, 1, onnx_broadcast(node, tensor, in.rank, in.dim));
+}
+
 int onnx_build_dropout(struct onnx_node *node)
 {
 	const struct onnx_constant *training;
@@ -20,8 +40,8 @@ int onnx_build_dropout(struct onnx_node *node)
 		if (training && (training->count != 1 || onnx_constant_int(training, 0)))
 			onnx_fail(node, -ENOTSUP, "training_mode is not supported");
 	}
-	if (onnx_has_output(node, 1))
-		onnx_fail(node, -ENOTSUP, "output 1 (mask) is not supported");
+	if (onnx_has_output(node, 1) && dropout_mask(node))
+		return node->error;
 	return onnx_output_alias(node, 0, 0);
 }
 

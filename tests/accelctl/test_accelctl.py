@@ -179,6 +179,54 @@ def test_operators(tool):
     assert "Conv" in names and "Gemm" in names
 
 
+def test_operators_of_model(tool):
+    """Each node has its own answer, and one that is refused does not hide those behind it."""
+    nodes = [helper.make_node("Relu", ["x"], ["a"], name="first"),
+             helper.make_node("Transpose", ["a"], ["b"]),
+             helper.make_node("Shape", ["x"], ["s"]),
+             helper.make_node("Unheard", ["b"], ["c"], name="odd"),
+             helper.make_node("Neg", ["c"], ["d"]),
+             helper.make_node("Abs", ["a"], ["y"])]
+    save_model(tool.file("nodes.onnx"), nodes, [value("x", ["n", 4])],
+               [value("y", ["n", 4]), value("d", [4, "n"])])
+    document = tool.json("operators", "nodes.onnx", *CARD, status=5)
+    found = document["nodes"]
+    assert [node["where"] for node in found] == ["card", "view", "load", "unsupported", "unknown", "card"], found
+    assert "'odd'" in found[3]["reason"] and found[4]["reason"] == found[3]["reason"], found
+    assert "reason" not in found[0] and [node["index"] for node in found] == list(range(6)), found
+    save_model(tool.file("nodes.onnx"), nodes[:1], [value("x", ["n", 4])], [value("a", ["n", 4])])
+    assert "first" in tool.run("operators", "nodes.onnx", *CARD)[0]
+    save_model(tool.file("nodes.onnx"), [helper.make_node("Relu", ["z"], ["a"])], [value("x", ["n", 4])],
+               [value("a", ["n", 4])])
+    tool.refuses("operators", "nodes.onnx", *CARD, status=5, words=["'z'", "defined nowhere"])
+    tool.refuses("operators", "none.onnx", *CARD, status=5, words=["none.onnx"])
+    with open(tool.file("nodes.onnx"), "wb") as file:
+        file.write(b"\x08\x08\x3a\xff")
+    tool.refuses("operators", "nodes.onnx", *CARD, status=5, words=["byte 4"])
+
+
+def test_dimensions(tool):
+    """Open dimensions by their symbol or place; a kind of input that no card has is no node's fault."""
+    save_model(tool.file("open.onnx"), [helper.make_node("Add", ["x", "z"], ["y"])],
+               [value("x", ["n", "w"]), value("z", [None, None])], [value("y", None)])
+    x = numpy.arange(12, dtype=numpy.float32).reshape(3, 4)
+    numpy.save(tool.file("xd.npy"), x)
+    run = ["run", "open.onnx", "-i", "x=xd.npy", "-i", "z=xd.npy", "-o", "y.npy", *CARD]
+    tool.run(*run, "--batch", "3", "--dim", "w=4", "--dim", "z:1=4")
+    assert (numpy.load(tool.file("y.npy")) == x + x).all()
+    tool.run(*run, "--dim", "n=3", "--dim", "w=4", "--dim", "z:0=3", "--dim", "z:1=4")
+    assert (numpy.load(tool.file("y.npy")) == x + x).all()
+    tool.refuses(*run, "--dim", "z:1=4", status=5, words=["'x'", "dimension 1 ('w')", "open"])
+    tool.refuses(*run, "--dim", "w=4", status=5, words=["'z'", "dimension 1", "open"])
+    for dim in ("w", "w=", "=4", "w=0", "w=-1", "w=4x", "w=99999999999999999999", "w" * 256 + "=1"):
+        tool.run(*run, "--dim", dim, status=2)
+    tool.run(*run, *["--dim", "w=4"] * 33, status=2)
+    found = tool.json("operators", "open.onnx", *CARD, "--dim", "w=4", status=5)["nodes"]
+    assert found[0]["where"] == "unknown" and "'z'" in found[0]["reason"], found
+    found = tool.json("operators", "open.onnx", *CARD, "--dim", "w=4", "--dim", "z:1=4")["nodes"]
+    assert found[0]["where"] == "card", found
+
+
 def test_run(tool):
     weight, x = make_files(tool)
     for batch, jobs in ((1, 7), (2, 4), (7, 1), (64, 1)):

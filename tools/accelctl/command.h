@@ -60,7 +60,7 @@ extern const struct command commands[];
 extern const size_t command_count;
 extern const struct option_spec common_options[];	/* of every command */
 
-extern const struct option_spec info_options[], run_options[], diag_options[], no_options[];
+extern const struct option_spec info_options[], run_options[], diag_options[], operators_options[], no_options[];
 
 int command_list(const struct arguments *arguments);
 int command_info(const struct arguments *arguments);

@@ -22,8 +22,8 @@ const struct command commands[] = {
 	  1, 1, run_options, command_run },
 	{ "diag", "", "test that a card moves data and computes as it should",
 	  0, 0, diag_options, command_diag },
-	{ "operators", "", "list the ONNX operators that can be run",
-	  0, 0, no_options, command_operators },
+	{ "operators", "[MODEL.onnx]", "list the ONNX operators that can be run, or tell for each node of a model",
+	  0, 1, operators_options, command_operators },
 };
 
 const size_t command_count = sizeof(commands) / sizeof(commands[0]);
@@ -34,7 +34,7 @@ void help_print(void)
 	       "       accelctl --version | --help | --completion bash\n\n"
 	       "Tool for accelerator cards that implement ACI.\n\n");
 	for (size_t i = 0; i < command_count; i++)
-		printf("  %-10s %-11s %s\n", commands[i].name, commands[i].operands, commands[i].summary);
+		printf("  %-10s %-12s %s\n", commands[i].name, commands[i].operands, commands[i].summary);
 	printf("\nEach command has --help. Exit status: 0 done, 1 failed, 2 wrong usage,\n"
 	       "3 no device, 4 a job failed or hung, 5 a file cannot be used.\n");
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* accelctl operators: the importer's own table. */
+/* accelctl operators: the importer's own table, or what of it a model needs. */
 #include <stdio.h>
 #include <string.h>
 
 #include "../../lib/onnx/operators.h"
 
-#include "device.h"
+#include "command.h"
 #include "json.h"
+#include "operators.h"
 
 struct row {
 	const char *name;
@@ -64,7 +65,13 @@ static void print_text(const struct row *row)
 	printf("\n");
 }
 
-int command_operators(const struct arguments *arguments)
+const struct option_spec operators_options[] = {
+	{ "device", 'd', "DEVICE", "PCI address, serial:NUMBER or node of the card, for a model" },
+	{ "dim", 0, "NAME=N", "size of an open dimension, NAME: its symbol or INPUT:AXIS" },
+	{ 0 },
+};
+
+static int print_table(const struct arguments *arguments)
 {
 	const struct row rows[] = { ONNX_OPERATOR_TABLE(ROW) };
 	bool as_json = arguments_has(arguments, "json");
@@ -82,4 +89,9 @@ int command_operators(const struct arguments *arguments)
 		json_finish();
 	}
 	return STATUS_OK;
+}
+
+int command_operators(const struct arguments *arguments)
+{
+	return arguments->operand_count ? query_model(arguments) : print_table(arguments);
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dimensions.h"
 #include "json.h"
 #include "run.h"
 
@@ -20,6 +21,7 @@ const struct option_spec run_options[] = {
 	{ "output", 'o', "[NAME=]FILE.npy", "where to write an output" },
 	{ "device", 'd', "DEVICE", "PCI address, serial:NUMBER or node of the card" },
 	{ "batch", 'b', "N", "rows of a job, where the model leaves that open (default 1)" },
+	{ "dim", 0, "NAME=N", "size of an open dimension, NAME: its symbol or INPUT:AXIS" },
 	{ "repeat", 'r', "N", "run all rows N times (default 1)" },
 	{ "timeout-ms", 0, "N", "stop a job after N ms of engine time" },
 	{ 0 },
@@ -52,12 +54,16 @@ static int status_from_load_error(int error)
 static int load_model(struct run *run, uint64_t batch)
 {
 	struct accel_onnx_options options = { .batch = batch };
+	struct dimensions dims;
 	int err;
 
+	if (!dimensions_read(run->arguments, &dims))
+		return STATUS_USAGE;
 	err = accel_context_create(run->device, &run->context);
 	if (err)
 		return report_failure(run->arguments, status_from_error(err), "%s", accel_last_error());
-	err = accel_model_load_onnx(run->context, run->model_path, &options, &run->model);
+	err = accel_model_load_onnx_dimensions(run->context, run->model_path, &options, dims.list, dims.count, 0,
+					       &run->model);
 	if (!err)
 		err = accel_model_get_stats(run->model, &run->model_stats);
 	if (err)

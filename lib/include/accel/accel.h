@@ -482,6 +482,55 @@ int accel_model_load_onnx(struct accel_context *context, const char *path,
 int accel_model_load_onnx_flags(struct accel_context *context, const char *path,
 				const struct accel_onnx_options *options, uint32_t flags,
 				struct accel_model **model);
+
+/** struct accel_onnx_dimension - the size of a dimension that a model leaves open */
+struct accel_onnx_dimension {
+	const char *name;	/* the model's symbol, or INPUT:AXIS */
+	uint64_t size;
+};
+
+/**
+ * accel_model_load_onnx_dimensions() - accel_model_load_onnx_flags() for given sizes
+ *
+ * -ENOTSUP also: a dimension other than the first is open and not in @dims; the
+ * text names it.
+ */
+int accel_model_load_onnx_dimensions(struct accel_context *context, const char *path,
+				     const struct accel_onnx_options *options,
+				     const struct accel_onnx_dimension *dims, uint32_t count,
+				     uint32_t flags, struct accel_model **model);
+
+/** enum accel_onnx_support - how a node of a model would be run */
+enum accel_onnx_support {
+	ACCEL_ONNX_CARD = 1,		/* by operations of the card */
+	ACCEL_ONNX_VIEW,		/* not at all: another view of an input */
+	ACCEL_ONNX_LOAD,		/* once, on the host: its result is known at load time */
+	ACCEL_ONNX_UNSUPPORTED,		/* not: reason tells why */
+	ACCEL_ONNX_UNKNOWN,		/* its operator is supported, but an input has no value */
+};
+
+/** struct accel_onnx_node - a node of a model; texts are valid inside the call */
+struct accel_onnx_node {
+	uint32_t index;
+	enum accel_onnx_support support;
+	const char *name;		/* may be "" */
+	const char *op_type;
+	const char *reason;		/* UNSUPPORTED and UNKNOWN; else "" */
+};
+
+/**
+ * accel_onnx_query() - tell for each node of an ONNX file whether a card runs it
+ * @device: whose operations count
+ * @dims: sizes of open dimensions, as accel_model_load_onnx_dimensions() has them
+ * @visit: called per node, in order; a result other than 0 ends the query
+ * @opaque: for @visit
+ *
+ * Nothing is loaded onto the card. Return: 0, the result of @visit, or an error
+ * of the file itself as accel_model_load_onnx() has them. Thread-safe.
+ */
+int accel_onnx_query(struct accel_device *device, const char *path,
+		     const struct accel_onnx_dimension *dims, uint32_t count,
+		     int (*visit)(void *opaque, const struct accel_onnx_node *node), void *opaque);
 void accel_model_destroy(struct accel_model *model);
 
 struct accel_tensor_info {
