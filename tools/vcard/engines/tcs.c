@@ -257,6 +257,7 @@ static void run(struct tcs_state *st, struct tcs_result *result)
 		const struct tcs_op *op = &st->ops[index];
 		unsigned int status = run_tile(st, op, st->tile);
 
+		st->in_tile = status == TCS_AGAIN;
 		if (status == ACI_STATUS_SUCCESS && ++st->tile == op->tiles)
 			status = finish_op(st, op);
 		if (status != ACI_STATUS_SUCCESS && status != TCS_AGAIN) {
@@ -298,6 +299,6 @@ void tcs_execute(struct engine_job *job, struct tcs_exec *exec, struct tcs_resul
 	 * Many queues may be kept waiting: what each holds meanwhile is its program alone, and what
 	 * it has copied of an operand, or it would begin with that again and again.
 	 */
-	if (result->preempted && !st->in1_rows)
+	if (result->preempted && !st->in_tile)
 		drop_scratch(st);
 }

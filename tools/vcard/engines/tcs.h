@@ -134,6 +134,7 @@ struct tcs_state {
 
 	uint32_t op;			/* position: next tile to run */
 	uint64_t tile;
+	bool in_tile;			/* it has more steps: what the scratch holds is needed */
 
 	void *scratch[TCS_SCRATCH_COUNT];
 	size_t scratch_bytes[TCS_SCRATCH_COUNT];

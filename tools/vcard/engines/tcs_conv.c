@@ -137,9 +137,12 @@ void tcs_conv_plan(struct tcs_op *op)
 	cut_small(op, filters, positions);
 }
 
-/* The patch matrix; it stays as it is for the next filters at the same positions. */
+/*
+ * The patch matrix, if the tile needs one; it stays as it is for the next filters at the same
+ * positions. To make it is a step of its own: TCS_AGAIN when it is made.
+ */
 static unsigned int make_patches(struct tcs_state *st, const struct tcs_op *op,
-				 const struct tcs_patch *patch, const void **patches)
+				 const struct tcs_patch *patch)
 {
 	const uint64_t key[4] = { patch->image, patch->group, patch->first[0], patch->first[1] };
 	const uint64_t positions = patch->count[0] * patch->count[1];
@@ -147,10 +150,8 @@ static unsigned int make_patches(struct tcs_state *st, const struct tcs_op *op,
 	unsigned int status;
 	void *dst;
 
-	if (st->patch_valid && !memcmp(st->patch_key, key, sizeof(key))) {
-		*patches = st->scratch[TCS_SCRATCH_IN0];
+	if (is_pointwise(op) || (st->patch_valid && !memcmp(st->patch_key, key, sizeof(key))))
 		return ACI_STATUS_SUCCESS;
-	}
 	dst = tcs_scratch(st, TCS_SCRATCH_IN0,
 			  op->window.patch * positions * op->in[0]->element_bytes);
 	if (!dst)
@@ -158,8 +159,7 @@ static unsigned int make_patches(struct tcs_state *st, const struct tcs_op *op,
 	status = tcs_window_gather(st, op, patch, zero, dst);
 	st->patch_valid = status == ACI_STATUS_SUCCESS;
 	memcpy(st->patch_key, key, sizeof(key));
-	*patches = dst;
-	return status;
+	return st->patch_valid ? TCS_AGAIN : status;
 }
 
 static unsigned int map_positions(struct tcs_state *st, const struct tcs_op *op,
@@ -173,11 +173,17 @@ static unsigned int map_positions(struct tcs_state *st, const struct tcs_op *op,
 		return tcs_map_matrix(st, box.va, box.element_bytes, box.shape[0], box.shape[1],
 				      box.stride[0], box.stride[1], TCS_SCRATCH_IN0, map, matrix);
 	}
-	*matrix = (struct tcs_matrix){ .ld = (int64_t)(patch->count[0] * patch->count[1]) };
-	return make_patches(st, op, patch, &matrix->ptr);
+	*matrix = (struct tcs_matrix){
+		.ptr = st->scratch[TCS_SCRATCH_IN0],
+		.ld = (int64_t)(patch->count[0] * patch->count[1]),
+	};
+	return ACI_STATUS_SUCCESS;
 }
 
-/* Filters of the tile as a dense matrix; kept for the tiles that follow. */
+/*
+ * Filters of the tile as a dense matrix; kept for the tiles that follow. To copy them is a step of
+ * its own: TCS_AGAIN when they are copied.
+ */
 static unsigned int map_filters(struct tcs_state *st, const struct tcs_op *op,
 				const struct tcs_patch *patch, struct tcs_map *map,
 				struct tcs_matrix *matrix)
@@ -206,8 +212,7 @@ static unsigned int map_filters(struct tcs_state *st, const struct tcs_op *op,
 	st->in1_valid = status == ACI_STATUS_SUCCESS;
 	st->in1_va = box.va;
 	st->in1_count = patch->filters;
-	matrix->ptr = packed;
-	return status;
+	return st->in1_valid ? TCS_AGAIN : status;
 }
 
 static unsigned int map_bias(struct tcs_state *st, const struct tcs_op *op,
@@ -235,7 +240,10 @@ unsigned int tcs_conv_tile(struct tcs_state *st, const struct tcs_op *op, uint64
 
 	tcs_window_patch(p, op->out->shape[0], tile, &patch);
 	slice_out(op, &patch, &box);
-	status = map_filters(st, op, &patch, &maps[1], &filters);
+	/* What takes a step of its own comes before what is mapped, and would be mapped again. */
+	status = make_patches(st, op, &patch);
+	if (status == ACI_STATUS_SUCCESS)
+		status = map_filters(st, op, &patch, &maps[1], &filters);
 	if (status == ACI_STATUS_SUCCESS)
 		status = map_positions(st, op, &patch, &maps[0], &positions);
 	if (status == ACI_STATUS_SUCCESS && op->in[2])
