@@ -46,6 +46,7 @@ static void on_irq(void *opaque, unsigned int vector)
 	struct rig *rig = opaque;
 
 	atomic_fetch_add(&rig->irqs[vector], 1);
+	waker_wake(&rig->irq_waker);
 }
 
 static void on_log(void *opaque, enum vcard_log_level level, const char *line)
@@ -375,6 +376,26 @@ void rig_wait_completed(struct rig_queue *queue, uint64_t count)
 	struct count_wait wait = { &queue->record->completed, count };
 
 	rig_wait(count_reached, &wait, "completion");
+}
+
+void rig_sleep_completed(struct rig_queue *queue, uint64_t count)
+{
+	uint64_t end_ns = rig_now_ns() + RIG_TIMEOUT_MS * 1000000ull;
+	struct waker *waker = &queue->rig->irq_waker;
+
+	__atomic_store_n(&queue->record->notify_at, count, __ATOMIC_SEQ_CST);
+	for (;;) {
+		uint32_t sequence = waker_read(waker);
+
+		/* One that is left lying would be the last. */
+		while (rig_notify_take(queue->rig, queue))
+			;
+		if (__atomic_load_n(&queue->record->completed, __ATOMIC_SEQ_CST) >= count)
+			return;
+		if (rig_now_ns() > end_ns)
+			fail_msg("no interrupt within %u ms", RIG_TIMEOUT_MS);
+		waker_wait(waker, sequence, end_ns);
+	}
 }
 
 void rig_wait_started(struct rig_queue *queue, uint64_t count)

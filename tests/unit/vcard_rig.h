@@ -27,6 +27,7 @@
 #include <aci/aci_status.h>
 
 #include "../../tools/vcard/core/card.h"
+#include "../../tools/vcard/core/util.h"
 
 #define RIG_IOVA		0x100000000ull
 #define RIG_HOST_BYTES		(48u << 20)
@@ -54,6 +55,7 @@ struct rig {
 	uint64_t result;		/* of the last admin command */
 	uint64_t roots[8];		/* page tables by VM id */
 	_Atomic unsigned int irqs[RIG_VECTORS];
+	struct waker irq_waker;
 };
 
 struct rig_queue {
@@ -121,6 +123,8 @@ void rig_queue_command_fill(struct rig_queue *queue, uint8_t opcode, uint64_t in
 void rig_submit(struct rig_queue *queue, const struct aci_desc *desc);
 void rig_ring(struct rig_queue *queue, uint64_t old_tail);
 void rig_wait_completed(struct rig_queue *queue, uint64_t count);
+/* The same, asleep until the card's interrupt: for one queue that alone has notifications. */
+void rig_sleep_completed(struct rig_queue *queue, uint64_t count);
 void rig_wait_started(struct rig_queue *queue, uint64_t count);
 void rig_wait_state(struct rig_queue *queue, uint32_t state);
 /* Submit, wait for the halt, check the exact record. */
