@@ -3,7 +3,7 @@
  * Host memory as the card reaches it: a table of mappings from bus addresses
  * to addresses of this process.
  *
- * Locking: the table has its own rwlock, a leaf that is held for a lookup only.
+ * Locking: the table has its own rwlock, a leaf that is held for a lookup, or the access to a word.
  * An access pins its mapping; removing a mapping waits for its pins. A pin is
  * held for a bounded time and never while waiting for anything but memory.
  */

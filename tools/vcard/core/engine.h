@@ -45,7 +45,7 @@ unsigned int vm_access_begin(struct engine_job *job, uint64_t va, uint64_t bytes
 /** vm_access_end() - write back, close. Return: as vm_access_begin(). */
 unsigned int vm_access_end(struct engine_job *job, struct vm_access *access, uint64_t *fault_va);
 
-#define VM_RUNS_MAX	64
+#define VM_RUNS_MAX	256
 
 /** struct vm_run - bytes that are contiguous in this process */
 struct vm_run {
