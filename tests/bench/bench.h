@@ -70,7 +70,11 @@ void bench_floor(void);
 void bench_kernel_queue(void);
 void bench_user_queue(void);
 void bench_nvme(void);
-void bench_slopes(void);
+void bench_slope_bos(void);
+void bench_slope_queues(void);
+void bench_slope_vms(void);
+void bench_slope_mappings(void);
+void bench_slope_pieces(void);
 void bench_memory(void);
 void bench_latency(void);
 

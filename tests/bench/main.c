@@ -22,7 +22,11 @@ static const struct topic {
 	{ "nvme", bench_nvme },
 	{ "memory", bench_memory },
 	{ "latency", bench_latency },
-	{ "slopes", bench_slopes },
+	{ "slope_bos", bench_slope_bos },
+	{ "slope_queues", bench_slope_queues },
+	{ "slope_vms", bench_slope_vms },
+	{ "slope_mappings", bench_slope_mappings },
+	{ "slope_pieces", bench_slope_pieces },
 };
 
 static void print_sections(void)

@@ -25,7 +25,7 @@ static uint32_t syncobj_new(int fd)
 	return handle;
 }
 
-/* One job at a time; its end is no matter of the number of objects. */
+/* One job at a time; how it is waited for is no matter of the number of objects. */
 static void submit(int fd, uint32_t queue, uint32_t syncobj)
 {
 	static struct aci_desc nop;
@@ -51,7 +51,9 @@ static void measure_submit(int fd, uint32_t queue, uint64_t n, const char *thing
 		if (!i)
 			bench_begin();
 		submit(fd, queue, syncobj);
+		bench_pause();
 		bench_check(!drmSyncobjWait(fd, &syncobj, 1, INT64_MAX, 0, NULL), "SYNCOBJ_WAIT");
+		bench_resume();
 	}
 	bench_end(SUBMITS, "submit with %llu %s", (unsigned long long)n, things);
 	drmSyncobjDestroy(fd, syncobj);
@@ -206,19 +208,37 @@ static void slope_pieces(int fd)
 	}
 }
 
-/** bench_slopes() - growth of costs; each part has a file of its own, which ends with it */
-void bench_slopes(void)
+/* Each has a file of its own, which ends with it. */
+static void run_part(void (*part)(int fd))
 {
-	static void (*const parts[])(int fd) = {
-		slope_bos, slope_queues, slope_vms, slope_mappings, slope_pieces,
-	};
-	unsigned int i;
+	int fd = bench_open_card(0);
 
-	for (i = 0; i < COUNT(parts); i++) {
-		int fd = bench_open_card(0);
+	bench_check(fd >= 0, "card");
+	part(fd);
+	close(fd);
+}
 
-		bench_check(fd >= 0, "card");
-		parts[i](fd);
-		close(fd);
-	}
+void bench_slope_bos(void)
+{
+	run_part(slope_bos);
+}
+
+void bench_slope_queues(void)
+{
+	run_part(slope_queues);
+}
+
+void bench_slope_vms(void)
+{
+	run_part(slope_vms);
+}
+
+void bench_slope_mappings(void)
+{
+	run_part(slope_mappings);
+}
+
+void bench_slope_pieces(void)
+{
+	run_part(slope_pieces);
 }
