@@ -92,6 +92,12 @@ static int64_t divide(struct onnx_node *node, int64_t a, int64_t b)
 	return a / b;
 }
 
+/* Of integers that round to one double, the integers decide. */
+static bool is_less(struct onnx_number a, struct onnx_number b)
+{
+	return a.r < b.r || (a.r == b.r && a.i < b.i);
+}
+
 static struct onnx_number compute(struct onnx_node *node, struct onnx_number a, struct onnx_number b)
 {
 	struct onnx_number out = { 0 };
@@ -111,9 +117,9 @@ static struct onnx_number compute(struct onnx_node *node, struct onnx_number a, 
 		out.r = a.r * b.r;
 		break;
 	case ACI_TCS_BINARY_MIN:
-		return a.r < b.r ? a : b;
+		return is_less(a, b) ? a : b;
 	case ACI_TCS_BINARY_MAX:
-		return a.r > b.r ? a : b;
+		return is_less(b, a) ? a : b;
 	case FOLD_EQUAL:
 		out.i = a.i == b.i && a.r == b.r;
 		break;
@@ -125,18 +131,19 @@ static struct onnx_number compute(struct onnx_node *node, struct onnx_number a, 
 	return out;
 }
 
-int onnx_fold_binary(struct onnx_node *node)
+/* NULL: a failure. */
+static struct onnx_constant *fold_pair(struct onnx_node *node, const struct onnx_constant *a,
+				       const struct onnx_constant *b)
 {
-	const struct onnx_constant *a = onnx_input_constant(node, 0), *b = onnx_input_constant(node, 1);
 	struct onnx_constant *out;
 	struct onnx_shape shape;
 	void *data;
 
 	if (!a || !b || !join_shapes(node, &a->shape, &b->shape, &shape))
-		return node->error;
+		return NULL;
 	if (a->shape.type != b->shape.type) {
 		onnx_fail(node, -EINVAL, "the inputs differ in type");
-		return node->error;
+		return NULL;
 	}
 	if (node->op->function == FOLD_EQUAL)
 		shape.type = ACCEL_BOOL;
@@ -152,6 +159,28 @@ int onnx_fold_binary(struct onnx_node *node)
 			result.i = divide(node, left.i, right.i);
 		onnx_data_set(data, shape.type, i, result);
 	}
+	return out;
+}
+
+int onnx_fold_binary(struct onnx_node *node)
+{
+	const struct onnx_constant *a = onnx_input_constant(node, 0), *b = onnx_input_constant(node, 1);
+
+	return onnx_output_constant(node, 0, fold_pair(node, a, b));
+}
+
+/* Min, Max and Sum of any number of inputs. */
+int onnx_fold_chain(struct onnx_node *node)
+{
+	const struct onnx_constant *in = onnx_input_constant(node, 0);
+	struct onnx_constant *out = NULL;
+
+	if (!in)
+		return node->error;
+	if (node->proto->n_input == 1)
+		return onnx_output_alias(node, 0, 0);
+	for (size_t i = 1; i < node->proto->n_input && in; i++)
+		in = out = fold_pair(node, in, onnx_input_constant(node, i));
 	return onnx_output_constant(node, 0, out);
 }
 

@@ -5,6 +5,8 @@
 
 #include "handlers.h"
 
+#define FOLD_PARTS_MAX	64	/* outputs of Split */
+
 /* The same elements in another shape. */
 static int output_reshaped(struct onnx_node *node, const struct onnx_constant *in, const struct onnx_shape *shape)
 {
@@ -163,4 +165,44 @@ int onnx_fold_slice(struct onnx_node *node)
 		onnx_data_set(data, shape.type, i, onnx_constant_get(in, from));
 	}
 	return onnx_output_constant(node, 0, out);
+}
+
+static int output_part(struct onnx_node *node, size_t index, const struct onnx_constant *in, uint32_t axis,
+		       uint64_t begin, uint64_t length)
+{
+	uint64_t inner, outer = onnx_product(&in->shape, 0, axis);
+	struct onnx_shape shape = in->shape;
+	struct onnx_constant *out;
+	void *data;
+
+	shape.dim[axis] = length;
+	out = onnx_fold_new(node, &shape, &data);
+	inner = onnx_product(&shape, axis + 1, shape.rank) * accel_type_bytes(shape.type);
+	for (uint64_t row = 0; out && out->count && row < outer; row++)
+		memcpy((uint8_t *)data + row * length * inner,
+		       (const uint8_t *)in->data + (row * in->shape.dim[axis] + begin) * inner, length * inner);
+	return onnx_output_constant(node, index, out);
+}
+
+int onnx_fold_split(struct onnx_node *node)
+{
+	const struct onnx_constant *in = onnx_input_constant(node, 0);
+	int64_t lengths[FOLD_PARTS_MAX], axis_attr = onnx_attr_int(node, "axis", 0);
+	size_t count = node->proto->n_output;
+	uint64_t begin = 0;
+	uint32_t axis;
+
+	if (!in || !onnx_axis(node, axis_attr, in->shape.rank, &axis))
+		return node->error;
+	if (!count || count > FOLD_PARTS_MAX) {
+		onnx_fail(node, -ENOTSUP, "%zu outputs, 1 to %d are supported", count, FOLD_PARTS_MAX);
+		return node->error;
+	}
+	if (!onnx_split_lengths(node, in->shape.dim[axis], count, lengths))
+		return node->error;
+	for (size_t i = 0; i < count && !node->error; i++) {
+		output_part(node, i, in, axis, begin, (uint64_t)lengths[i]);
+		begin += (uint64_t)lengths[i];
+	}
+	return node->error;
 }

@@ -57,9 +57,14 @@ int onnx_build_conv_integer(struct onnx_node *node);
 int onnx_build_max_pool(struct onnx_node *node);
 int onnx_build_average_pool(struct onnx_node *node);
 int onnx_build_global_pool(struct onnx_node *node);
+int onnx_build_lp_pool(struct onnx_node *node);
+int onnx_build_global_lp_pool(struct onnx_node *node);
+int onnx_build_lp_norm(struct onnx_node *node);
 int onnx_build_reduce(struct onnx_node *node);
 
 /* norm.c, quantize.c */
+/** onnx_log_softmax() - over one axis */
+uint32_t onnx_log_softmax(struct onnx_node *node, uint32_t axis, uint32_t in);
 int onnx_build_softmax(struct onnx_node *node);
 int onnx_build_softmax_flat(struct onnx_node *node);
 int onnx_build_batch_norm(struct onnx_node *node);
@@ -92,7 +97,11 @@ int onnx_build_slice(struct onnx_node *node);
 int onnx_build_split(struct onnx_node *node);
 int onnx_build_concat(struct onnx_node *node);
 int onnx_build_gather(struct onnx_node *node);
+/** onnx_pick() - elements @from of an axis, which are inside */
+uint32_t onnx_pick(struct onnx_node *node, uint32_t in, uint32_t axis, const int64_t *from, uint64_t count);
 bool onnx_slice_ranges(struct onnx_node *node, const struct onnx_shape *shape, struct onnx_range *ranges);
+/** onnx_split_lengths() - of @count outputs along an axis of @size. False: a failure */
+bool onnx_split_lengths(struct onnx_node *node, uint64_t size, size_t count, int64_t *lengths);
 bool onnx_gather_shape(struct onnx_node *node, const struct onnx_shape *in, const struct onnx_shape *indices,
 		       uint32_t axis, struct onnx_shape *out);
 
@@ -104,6 +113,7 @@ int onnx_build_size(struct onnx_node *node);
 
 /* fold.c, fold_shape.c: arithmetic on small constants */
 int onnx_fold_binary(struct onnx_node *node);
+int onnx_fold_chain(struct onnx_node *node);
 int onnx_fold_unary(struct onnx_node *node);
 int onnx_fold_where(struct onnx_node *node);
 int onnx_fold_range(struct onnx_node *node);
@@ -114,10 +124,20 @@ int onnx_fold_cast(struct onnx_node *node);
 int onnx_fold_cast_like(struct onnx_node *node);
 int onnx_fold_concat(struct onnx_node *node);
 int onnx_fold_gather(struct onnx_node *node);
+int onnx_fold_split(struct onnx_node *node);
 int onnx_fold_slice(struct onnx_node *node);
 int onnx_fold_reshape(struct onnx_node *node);
 int onnx_fold_squeeze(struct onnx_node *node);
 int onnx_fold_unsqueeze(struct onnx_node *node);
+
+/* pad.c, resize.c, loss.c, einsum.c, control.c */
+int onnx_build_pad(struct onnx_node *node);
+int onnx_build_resize(struct onnx_node *node);
+int onnx_build_upsample(struct onnx_node *node);
+int onnx_build_nll_loss(struct onnx_node *node);
+int onnx_build_softmax_loss(struct onnx_node *node);
+int onnx_build_einsum(struct onnx_node *node);
+int onnx_build_if(struct onnx_node *node);
 
 enum { FOLD_EQUAL = 256 };	/* behind the ACI_TCS_BINARY_* */
 
@@ -128,6 +148,7 @@ struct onnx_number {
 };
 
 struct onnx_number onnx_constant_get(const struct onnx_constant *constant, uint64_t index);
+struct onnx_constant *onnx_filled(struct onnx_node *node, const struct onnx_shape *shape, struct onnx_number number);
 void onnx_data_set(void *data, enum accel_type type, uint64_t index, struct onnx_number number);
 
 #endif

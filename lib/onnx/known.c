@@ -88,6 +88,18 @@ static bool filled_shape(struct onnx_node *node, enum accel_type type, struct on
 	return !node->error;
 }
 
+/* Every element @number. NULL: no memory, or too large; the library's last error tells. */
+struct onnx_constant *onnx_filled(struct onnx_node *node, const struct onnx_shape *shape, struct onnx_number number)
+{
+	struct onnx_constant *constant;
+	void *data;
+
+	constant = onnx_constant_new(node->import, shape, &data);
+	for (uint64_t i = 0; constant && i < constant->count; i++)
+		onnx_data_set(data, shape->type, i, number);
+	return constant;
+}
+
 int onnx_build_constant_of_shape(struct onnx_node *node)
 {
 	const Onnx__AttributeProto *attr = onnx_attr(node, "value");

@@ -30,9 +30,8 @@ static int read_opset(struct onnx_import *import)
 	return 0;
 }
 
-static int add_initializers(struct onnx_import *import)
+int onnx_import_initializers(struct onnx_import *import, const Onnx__GraphProto *graph)
 {
-	const Onnx__GraphProto *graph = import->model->graph;
 	struct onnx_value *value;
 	int err;
 
@@ -195,7 +194,7 @@ int onnx_import_begin(struct onnx_import *import, struct accel_device *device, c
 	if (!import->model->graph->n_output)
 		return error_set(-EINVAL, "the graph has no output");
 	err = read_opset(import);
-	return err ? err : add_initializers(import);
+	return err ? err : onnx_import_initializers(import, import->model->graph);
 }
 
 void onnx_import_end(struct onnx_import *import)
@@ -215,7 +214,7 @@ static int build_graph(struct onnx_import *import)
 	for (size_t i = 0; i < graph->n_input && !err; i++)
 		err = onnx_import_input(import, i);
 	for (size_t i = 0; i < graph->n_node && !err; i++)
-		err = onnx_node_import(import, i);
+		err = onnx_node_import(import, graph, i);
 	for (size_t i = 0; i < graph->n_output && !err; i++)
 		err = add_output(import, i);
 	return err;

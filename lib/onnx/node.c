@@ -58,7 +58,7 @@ bool onnx_has_output(const struct onnx_node *node, size_t index)
 /* Unsorted and cyclic graphs end here: a value exists only once its producer was imported. */
 static void explain_missing(struct onnx_node *node, size_t index)
 {
-	const Onnx__GraphProto *graph = node->import->model->graph;
+	const Onnx__GraphProto *graph = node->owner;
 	const char *name = node->proto->input[index];
 
 	for (size_t i = node->index; i < graph->n_node; i++) {
@@ -211,10 +211,8 @@ int onnx_output_constant(struct onnx_node *node, size_t index, struct onnx_const
 	return node->error;
 }
 
-/* An output that is an input, in whatever form that one is known. */
-int onnx_output_alias(struct onnx_node *node, size_t index, size_t input)
+static int output_value(struct onnx_node *node, size_t index, const struct onnx_value *from)
 {
-	const struct onnx_value *from = find_input(node, input);
 	struct onnx_value *to = from ? add_output(node, index) : NULL;
 
 	if (to) {
@@ -223,6 +221,22 @@ int onnx_output_alias(struct onnx_node *node, size_t index, size_t input)
 		to->tensor = from->tensor;
 	}
 	return node->error;
+}
+
+/* An output that is an input, in whatever form that one is known. */
+int onnx_output_alias(struct onnx_node *node, size_t index, size_t input)
+{
+	return output_value(node, index, find_input(node, input));
+}
+
+/* An output that is a value of a branch, likewise. */
+int onnx_output_named(struct onnx_node *node, size_t index, const char *name)
+{
+	const struct onnx_value *from = onnx_value_find(node->import, name ? name : "");
+
+	if (!from)
+		onnx_fail(node, -EINVAL, "output %zu of the branch is defined nowhere", index);
+	return output_value(node, index, from);
 }
 
 /* --- Attributes ---------------------------------------------------------------- */
@@ -378,10 +392,10 @@ static void find_operator(struct onnx_node *node)
 		onnx_fail(node, -ENOTSUP, "this operator is not supported");
 }
 
-static int start(struct onnx_node *node, struct onnx_import *import, size_t index)
+static int start(struct onnx_node *node, struct onnx_import *import, const Onnx__GraphProto *owner, size_t index)
 {
 	*node = (struct onnx_node){
-		.import = import, .graph = import->graph, .proto = import->model->graph->node[index],
+		.import = import, .graph = import->graph, .owner = owner, .proto = owner->node[index],
 		.index = index, .opset = import->opset,
 	};
 	if (is_empty(node->proto->op_type))
@@ -394,13 +408,13 @@ int onnx_node_find_operator(struct onnx_import *import, size_t index)
 {
 	struct onnx_node node;
 
-	return start(&node, import, index);
+	return start(&node, import, import->model->graph, index);
 }
 
-int onnx_node_import(struct onnx_import *import, size_t index)
+int onnx_node_import(struct onnx_import *import, const Onnx__GraphProto *owner, size_t index)
 {
 	struct onnx_node node;
-	int err = start(&node, import, index);
+	int err = start(&node, import, owner, index);
 
 	if (err)
 		return err;

@@ -8,7 +8,7 @@
 
 #include "handlers.h"
 
-static uint32_t log_softmax(struct onnx_node *node, uint32_t axis, uint32_t in)
+uint32_t onnx_log_softmax(struct onnx_node *node, uint32_t axis, uint32_t in)
 {
 	uint32_t shifted = onnx_sub(node, in, onnx_reduce(node, ONNX_REDUCE_MAX, 1u << axis, in));
 	uint32_t sum = onnx_reduce(node, ONNX_REDUCE_SUM, 1u << axis,
@@ -19,7 +19,7 @@ static uint32_t log_softmax(struct onnx_node *node, uint32_t axis, uint32_t in)
 
 static uint32_t softmax(struct onnx_node *node, uint32_t axis, uint32_t in)
 {
-	return node->op->function == HANDLER_LOG_SOFTMAX ? log_softmax(node, axis, in) :
+	return node->op->function == HANDLER_LOG_SOFTMAX ? onnx_log_softmax(node, axis, in) :
 							   onnx_softmax(node, axis, in);
 }
 

@@ -73,6 +73,7 @@ struct onnx_operator {
 struct onnx_node {
 	struct onnx_import *import;
 	struct accel_graph *graph;
+	const Onnx__GraphProto *owner;	/* the model's, or a branch */
 	const Onnx__NodeProto *proto;
 	const struct onnx_operator *op;
 	size_t index;
@@ -116,6 +117,7 @@ struct onnx_import {
 /** onnx_import_begin() - what is before the nodes; _end() in any case */
 int onnx_import_begin(struct onnx_import *import, struct accel_device *device, const char *path);
 int onnx_check_dimensions(const struct accel_onnx_dimension *dims, uint32_t count);
+int onnx_import_initializers(struct onnx_import *import, const Onnx__GraphProto *graph);
 int onnx_import_input(struct onnx_import *import, size_t index);
 void onnx_import_end(struct onnx_import *import);
 
@@ -162,7 +164,7 @@ int onnx_external_find(struct onnx_import *import, const Onnx__TensorProto *prot
 void onnx_external_free(struct onnx_import *import);
 
 /* node.c: inputs, outputs and attributes of a node */
-int onnx_node_import(struct onnx_import *import, size_t index);
+int onnx_node_import(struct onnx_import *import, const Onnx__GraphProto *owner, size_t index);
 /** onnx_node_find_operator() - -ENOTSUP, -EINVAL: no row of the table serves the node */
 int onnx_node_find_operator(struct onnx_import *import, size_t index);
 uint32_t onnx_fail(struct onnx_node *node, int error, const char *format, ...)
@@ -176,6 +178,7 @@ bool onnx_input_ints(struct onnx_node *node, size_t index, size_t max, int64_t *
 bool onnx_input_shape(struct onnx_node *node, size_t index, struct onnx_shape *shape);
 int onnx_output(struct onnx_node *node, size_t index, uint32_t tensor);
 int onnx_output_constant(struct onnx_node *node, size_t index, struct onnx_constant *constant);
+int onnx_output_named(struct onnx_node *node, size_t index, const char *name);
 int onnx_output_alias(struct onnx_node *node, size_t index, size_t input);
 
 const Onnx__AttributeProto *onnx_attr(struct onnx_node *node, const char *name);

@@ -53,9 +53,9 @@
 	X("HardSwish", 14, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_hard_swish, NULL) \
 	X("LeakyRelu", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_leaky_relu, NULL) \
 	X("Log", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_LOG, onnx_build_unary, NULL) \
-	X("Max", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_MAX, onnx_build_chain, NULL) \
+	X("Max", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_MAX, onnx_build_chain, onnx_fold_chain) \
 	X("Mean", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_mean, NULL) \
-	X("Min", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_MIN, onnx_build_chain, NULL) \
+	X("Min", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_MIN, onnx_build_chain, onnx_fold_chain) \
 	X("Mish", 18, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_mish, NULL) \
 	X("Mul", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_MUL, onnx_build_binary, onnx_fold_binary) \
 	X("Neg", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_NEG, onnx_build_unary, onnx_fold_unary) \
@@ -77,13 +77,16 @@
 	/* matrices and convolutions */ \
 	X("Conv", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_conv, NULL) \
 	X("ConvInteger", 10, ONNX_LAST, ONNX_I8, 0xc, 0, onnx_build_conv_integer, NULL) \
+	X("Einsum", 12, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_einsum, NULL) \
 	X("Gemm", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_gemm, NULL) \
 	X("MatMul", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_matmul, NULL) \
 	X("MatMulInteger", 10, ONNX_LAST, ONNX_I8, 0xc, 0, onnx_build_matmul_integer, NULL) \
 	/* pooling and reductions */ \
 	X("AveragePool", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_average_pool, NULL) \
 	X("GlobalAveragePool", 7, ONNX_LAST, ONNX_F32, 0, ONNX_REDUCE_MEAN, onnx_build_global_pool, NULL) \
+	X("GlobalLpPool", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_global_lp_pool, NULL) \
 	X("GlobalMaxPool", 7, ONNX_LAST, ONNX_F32, 0, ONNX_REDUCE_MAX, onnx_build_global_pool, NULL) \
+	X("LpPool", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_lp_pool, NULL) \
 	X("MaxPool", 7, ONNX_LAST, ONNX_F32 | ONNX_I8, 0, 0, onnx_build_max_pool, NULL) \
 	X("ReduceL1", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_L1, onnx_build_reduce, NULL) \
 	X("ReduceL2", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_L2, onnx_build_reduce, NULL) \
@@ -101,10 +104,16 @@
 	X("InstanceNormalization", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_instance_norm, NULL) \
 	X("LRN", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_lrn, NULL) \
 	X("LayerNormalization", 17, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_layer_norm, NULL) \
+	X("LpNormalization", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_lp_norm, NULL) \
 	X("LogSoftmax", 7, 12, ONNX_F32, 0, HANDLER_LOG_SOFTMAX, onnx_build_softmax_flat, NULL) \
 	X("LogSoftmax", 13, ONNX_LAST, ONNX_F32, 0, HANDLER_LOG_SOFTMAX, onnx_build_softmax, NULL) \
 	X("Softmax", 7, 12, ONNX_F32, 0, HANDLER_SOFTMAX, onnx_build_softmax_flat, NULL) \
 	X("Softmax", 13, ONNX_LAST, ONNX_F32, 0, HANDLER_SOFTMAX, onnx_build_softmax, NULL) \
+	/* losses */ \
+	X("NegativeLogLikelihoodLoss", 12, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_nll_loss, NULL) \
+	X("SoftmaxCrossEntropyLoss", 12, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_softmax_loss, NULL) \
+	/* control flow */ \
+	X("If", 7, ONNX_LAST, ONNX_BOOL, 0x1, 0, onnx_build_if, NULL) \
 	/* shapes */ \
 	X("Concat", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_concat, onnx_fold_concat) \
 	X("Constant", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_constant, NULL) \
@@ -115,16 +124,20 @@
 	X("Flatten", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_flatten, NULL) \
 	X("Gather", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_gather, onnx_fold_gather) \
 	X("Identity", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_identity, NULL) \
+	X("Pad", 7, ONNX_LAST, ONNX_ANY, 0xa, 0, onnx_build_pad, NULL) \
 	X("Range", 11, ONNX_LAST, ONNX_ANY, 0x7, 0, NULL, onnx_fold_range) \
 	X("Reshape", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_reshape, onnx_fold_reshape) \
+	X("Resize", 10, 10, ONNX_ANY, 0x2, 0, onnx_build_resize, NULL) \
+	X("Resize", 11, ONNX_LAST, ONNX_ANY, 0xe, 0, onnx_build_resize, NULL) \
 	X("Shape", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_shape, NULL) \
 	X("Size", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_size, NULL) \
 	X("Slice", 7, ONNX_LAST, ONNX_ANY, 0x1e, 0, onnx_build_slice, onnx_fold_slice) \
 	X("SpaceToDepth", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_space_to_depth, NULL) \
-	X("Split", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_split, NULL) \
+	X("Split", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_split, onnx_fold_split) \
 	X("Squeeze", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_squeeze, onnx_fold_squeeze) \
 	X("Tile", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_tile, NULL) \
 	X("Transpose", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_transpose, NULL) \
-	X("Unsqueeze", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_unsqueeze, onnx_fold_unsqueeze)
+	X("Unsqueeze", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_unsqueeze, onnx_fold_unsqueeze) \
+	X("Upsample", 7, 9, ONNX_ANY, 0x2, 0, onnx_build_upsample, NULL)
 
 #endif

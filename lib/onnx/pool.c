@@ -46,6 +46,71 @@ int onnx_build_average_pool(struct onnx_node *node)
 	return onnx_output(node, 0, pool(node, ACI_TCS_OP_POOL_AVG, &window, in));
 }
 
+/* |x|^p or its inverse. */
+static uint32_t power(struct onnx_node *node, float p, bool inverse, uint32_t in)
+{
+	if (p == 1)
+		return inverse ? in : onnx_unary(node, ACI_TCS_UNARY_ABS, 0, 0, in);
+	if (p == 2)
+		return inverse ? onnx_unary(node, ACI_TCS_UNARY_SQRT, 0, 0, in) : onnx_mul(node, in, in);
+	if (!inverse)
+		in = onnx_unary(node, ACI_TCS_UNARY_ABS, 0, 0, in);
+	return onnx_binary(node, ACI_TCS_BINARY_POW, in, onnx_scalar(node, inverse ? 1 / p : p));
+}
+
+static float read_power(struct onnx_node *node)
+{
+	int64_t p = onnx_attr_int(node, "p", 2);
+
+	if (p < 1 || p > INT16_MAX)
+		onnx_fail(node, -EINVAL, "attribute 'p' has the value %lld", (long long)p);
+	return p;
+}
+
+/* The sum over a window is its mean times its size; padding adds nothing to it. */
+int onnx_build_lp_pool(struct onnx_node *node)
+{
+	uint32_t in = onnx_input(node, 0);
+	float p = read_power(node);
+	struct onnx_window window;
+	struct onnx_shape shape;
+
+	if (!onnx_shape_of(node, in, &shape) || !onnx_window_read(node, &shape, NULL, &window))
+		return node->error;
+	window.card.groups = 0;
+	window.card.count_padding = true;
+	in = pool(node, ACI_TCS_OP_POOL_AVG, &window, power(node, p, false, in));
+	in = onnx_linear(node, (float)window.card.kernel[0] * (float)window.card.kernel[1], 0, in);
+	return onnx_output(node, 0, power(node, p, true, in));
+}
+
+int onnx_build_global_lp_pool(struct onnx_node *node)
+{
+	uint32_t in = onnx_input(node, 0);
+	float p = read_power(node);
+	struct onnx_shape shape;
+
+	if (!onnx_shape_of(node, in, &shape))
+		return node->error;
+	if (shape.rank < 3)
+		onnx_fail(node, -EINVAL, "input has %u dimensions, at least 3 are needed", shape.rank);
+	in = onnx_reduce(node, ONNX_REDUCE_SUM, ((1u << shape.rank) - 1) & ~3u, power(node, p, false, in));
+	return onnx_output(node, 0, power(node, p, true, in));
+}
+
+int onnx_build_lp_norm(struct onnx_node *node)
+{
+	int64_t axis = onnx_attr_int(node, "axis", -1);
+	uint32_t in = onnx_input(node, 0), index, sum;
+	float p = read_power(node);
+	struct onnx_shape shape;
+
+	if (!onnx_shape_of(node, in, &shape) || !onnx_axis(node, axis, shape.rank, &index))
+		return node->error;
+	sum = onnx_reduce(node, ONNX_REDUCE_SUM, 1u << index, power(node, p, false, in));
+	return onnx_output(node, 0, onnx_div(node, in, power(node, p, true, sum)));
+}
+
 /* Over all spatial dimensions; op->function: enum onnx_reduction. */
 int onnx_build_global_pool(struct onnx_node *node)
 {

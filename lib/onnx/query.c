@@ -97,7 +97,7 @@ static int query_node(struct query *query, size_t index, struct accel_onnx_node 
 	uint32_t ops_before = query->import.graph->op_count;
 	int err;
 
-	err = lost ? onnx_node_find_operator(&query->import, index) : onnx_node_import(&query->import, index);
+	err = lost ? onnx_node_find_operator(&query->import, index) : onnx_node_import(&query->import, query->import.model->graph, index);
 	if (err && err != -ENOTSUP)
 		return err;
 	*node = (struct accel_onnx_node){ .index = (uint32_t)index, .name = proto->name ? proto->name : "",

@@ -13,19 +13,13 @@ int onnx_build_identity(struct onnx_node *node)
 static int dropout_mask(struct onnx_node *node)
 {
 	struct onnx_shape in, one = { .type = ACCEL_BOOL };
-	struct onnx_constant *constant;
-	uint32_t tensor = 0;
-	void *data;
+	uint32_t tensor;
 
 	if (!onnx_input_shape(node, 0, &in))
 		return node->error;
 	if (node->opset < 10)
 		one.type = in.type;
-	constant = onnx_constant_new(node->import, &one, &data);
-	if (!constant)
-		return -ENOMEM;
-	onnx_data_set(data, one.type, 0, (struct onnx_number){ .i = 1, .r = 1 });
-	tensor = onnx_constant_tensor(node, constant);
+	tensor = onnx_constant_tensor(node, onnx_filled(node, &one, (struct onnx_number){ .i = 1, .r = 1 }));
 	return onnx_output(node, 1, onnx_broadcast(node, tensor, in.rank, in.dim));
 }
 

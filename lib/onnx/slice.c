@@ -5,7 +5,7 @@
 
 #include "handlers.h"
 
-#define PARTS_MAX	1024	/* inputs of Concat, indices of Gather */
+#define PARTS_MAX	1024	/* inputs of Concat, runs of picked elements */
 
 /* ONNX's clamping of one axis; the length may be 0. @step is not 0. */
 static void resolve(int64_t start, int64_t end, int64_t step, uint64_t size, struct onnx_range *range)
@@ -103,8 +103,8 @@ int onnx_build_slice(struct onnx_node *node)
 	return onnx_output(node, 0, onnx_slice(node, in, begin, dim, step));
 }
 
-/* Lengths of the outputs: given, or equal with a smaller last one. */
-static bool split_lengths(struct onnx_node *node, uint64_t size, size_t count, int64_t *lengths)
+/* Lengths of the outputs: given, or equal with a smaller last one. They sum up to @size. */
+bool onnx_split_lengths(struct onnx_node *node, uint64_t size, size_t count, int64_t *lengths)
 {
 	int64_t outputs = onnx_attr_int(node, "num_outputs", count);
 	size_t given = 0;
@@ -122,7 +122,16 @@ static bool split_lengths(struct onnx_node *node, uint64_t size, size_t count, i
 	}
 	for (uint64_t i = 0, part = (size + count - 1) / count; !given && i < count; i++)
 		lengths[i] = i * part >= size ? 0 : size - i * part < part ? size - i * part : part;
-	return true;
+	for (size_t i = 0; i < count; i++) {
+		if (lengths[i] < 0 || (uint64_t)lengths[i] > size) {
+			onnx_fail(node, -EINVAL, "the split does not sum up to the axis");
+			return false;
+		}
+		size -= (uint64_t)lengths[i];
+	}
+	if (size)
+		onnx_fail(node, -EINVAL, "the split does not sum up to the axis");
+	return !node->error;
 }
 
 int onnx_build_split(struct onnx_node *node)
@@ -145,18 +154,14 @@ int onnx_build_split(struct onnx_node *node)
 		onnx_fail(node, -ENOMEM, "no memory");
 		return node->error;
 	}
-	if (!split_lengths(node, shape.dim[index], count, lengths))
+	if (!onnx_split_lengths(node, shape.dim[index], count, lengths))
 		goto out;
 	for (size_t i = 0; i < count && !node->error; i++) {
-		if (lengths[i] < 0 || (uint64_t)lengths[i] > shape.dim[index] - begin)
-			onnx_fail(node, -EINVAL, "the split does not sum up to the axis");
-		else if (!lengths[i])
+		if (!lengths[i])
 			onnx_fail(node, -ENOTSUP, "output %zu has no elements", i);
 		onnx_output(node, i, onnx_slice_axis(node, in, index, begin, lengths[i]));
 		begin += lengths[i];
 	}
-	if (!node->error && begin != shape.dim[index])
-		onnx_fail(node, -EINVAL, "the split does not sum up to the axis");
 out:
 	free(lengths);
 	return node->error;
@@ -187,22 +192,61 @@ int onnx_build_concat(struct onnx_node *node)
 	return node->error;
 }
 
-/* Rows at known indices, each a slice; the indices' shape takes the place of the axis. */
-static uint32_t gather_parts(struct onnx_node *node, uint32_t in, uint32_t axis, const struct onnx_shape *shape,
-			     const struct onnx_constant *indices)
+/* How many of @from go on in one step that is not 0. */
+static uint64_t run_length(const int64_t *from, uint64_t count)
 {
-	uint32_t parts[PARTS_MAX] = { 0 };
+	uint64_t length = 2;
 
+	if (count < 2 || from[0] == from[1])
+		return 1;
+	while (length < count && from[length] - from[length - 1] == from[1] - from[0])
+		length++;
+	return length;
+}
+
+/* Elements @from of an axis, in runs; the caller has checked that they are inside. */
+uint32_t onnx_pick(struct onnx_node *node, uint32_t in, uint32_t axis, const int64_t *from, uint64_t count)
+{
+	uint32_t parts[PARTS_MAX] = { 0 }, part_count = 0;
+	uint64_t begin[ACCEL_RANK_MAX] = { 0 };
+	int64_t step[ACCEL_RANK_MAX];
+	struct onnx_shape shape;
+
+	if (!onnx_shape_of(node, in, &shape))
+		return 0;
+	for (uint32_t i = 0; i < shape.rank; i++)
+		step[i] = 1;
+	for (uint64_t i = 0; i < count && !node->error; i += shape.dim[axis]) {
+		if (part_count == PARTS_MAX)
+			return onnx_fail(node, -ENOTSUP, "picks elements in more than %d runs", PARTS_MAX);
+		shape.dim[axis] = run_length(from + i, count - i);
+		begin[axis] = from[i];
+		step[axis] = shape.dim[axis] > 1 ? from[i + 1] - from[i] : 1;
+		parts[part_count++] = onnx_slice(node, in, begin, shape.dim, step);
+	}
+	return part_count == 1 ? parts[0] : onnx_concat(node, axis, parts, part_count);
+}
+
+/* Rows at known indices; the indices' shape takes the place of the axis. */
+static uint32_t gather_rows(struct onnx_node *node, uint32_t in, uint32_t axis, uint64_t size,
+			    const struct onnx_constant *indices)
+{
+	int64_t *from = calloc(indices->count, sizeof(*from));
+	uint32_t out = 0;
+
+	if (!from)
+		return onnx_fail(node, -ENOMEM, "no memory");
 	for (uint64_t i = 0; i < indices->count && !node->error; i++) {
 		int64_t at = onnx_constant_int(indices, i);
 
-		at = at < 0 ? at + (int64_t)shape->dim[axis] : at;
-		if (at < 0 || (uint64_t)at >= shape->dim[axis])
-			return onnx_fail(node, -EINVAL, "index %lld is outside of the axis",
-					 (long long)onnx_constant_int(indices, i));
-		parts[i] = onnx_slice_axis(node, in, axis, at, 1);
+		from[i] = at < 0 ? at + (int64_t)size : at;
+		if (from[i] < 0 || (uint64_t)from[i] >= size)
+			onnx_fail(node, -EINVAL, "index %lld is outside of the axis", (long long)at);
 	}
-	return indices->count == 1 ? parts[0] : onnx_concat(node, axis, parts, indices->count);
+	if (!node->error)
+		out = onnx_pick(node, in, axis, from, indices->count);
+	free(from);
+	return out;
 }
 
 int onnx_build_gather(struct onnx_node *node)
@@ -214,12 +258,11 @@ int onnx_build_gather(struct onnx_node *node)
 
 	if (!onnx_shape_of(node, in, &shape) || !onnx_axis(node, axis, shape.rank, &index) || !indices)
 		return node->error;
-	if (!indices->count || indices->count > PARTS_MAX)
-		onnx_fail(node, -ENOTSUP, "%llu indices; 1 to %d are supported",
-			  (unsigned long long)indices->count, PARTS_MAX);
+	if (!indices->count)
+		onnx_fail(node, -ENOTSUP, "the result has no elements");
 	if (!onnx_gather_shape(node, &shape, &indices->shape, index, &out))
 		return node->error;
-	in = gather_parts(node, in, index, &shape, indices);
+	in = gather_rows(node, in, index, shape.dim[index], indices);
 	return onnx_output(node, 0, onnx_reshape(node, in, out.rank, out.dim));
 }
 

@@ -237,6 +237,29 @@ def test_run(tool):
         assert document["card"]["macs"] == jobs * batch * 12 == jobs * document["model"]["macs"], document
 
 
+def test_einsum(tool):
+    """ONNX's own cases have float64."""
+    random = numpy.random.default_rng(5)
+    for equation, shapes in (("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]), ("ij->ji", [(3, 4)]), ("ij->i", [(3, 4)]),
+                             ("i,i", [(5,), (5,)]), ("bhqd,bkhd->bqhk", [(2, 3, 4, 5), (2, 6, 3, 5)]),
+                             ("ij,kj", [(2, 3), (4, 3)]), ("ijk,l->lij", [(2, 3, 4), (5,)]), ("ab,ab->ab", [(2, 3)] * 2)):
+        arrays = [random.standard_normal(shape, dtype=numpy.float32) for shape in shapes]
+        names = ["x", "w"][:len(shapes)]
+        expected = numpy.einsum(equation, *arrays)
+        save_model(tool.file("e.onnx"), [helper.make_node("Einsum", names, ["y"], equation=equation)],
+                   [value(n, s) for n, s in zip(names, shapes)], [value("y", expected.shape)])
+        args = []
+        for name, array in zip(names, arrays):
+            numpy.save(tool.file(name + "e.npy"), array)
+            args += ["-i", f"{name}={name}e.npy"]
+        tool.run("run", "e.onnx", *args, "-o", "y.npy", *CARD)
+        assert numpy.allclose(numpy.load(tool.file("y.npy")), expected, rtol=1e-5, atol=1e-5), equation
+    for equation in ("ii->i", "...i->...i", "ij,jk,kl->il", "ij->x", "i1->i", "ijk->i", ""):
+        save_model(tool.file("e.onnx"), [helper.make_node("Einsum", ["x"], ["y"], equation=equation)],
+                   [value("x", [3, 3])], [value("y", None)])
+        tool.refuses("run", "e.onnx", "-i", "xe.npy", *CARD, status=5, words=["Einsum"])
+
+
 def test_run_names(tool):
     a = numpy.ones((3, 2), numpy.float32)
     numpy.save(tool.file("a.npy"), a)

@@ -151,23 +151,47 @@ static bool is_listed(char *const *names, size_t count, const char *name)
 	return false;
 }
 
-/* Is @name needed at load time: by the table, or to compute what is? Nodes are in order. */
-static bool is_needed(const Onnx__ModelProto *model, const char *name)
+static bool is_used(const Onnx__GraphProto *graph, const char *name)
 {
-	for (size_t i = 0; i < model->graph->n_node; i++) {
-		const Onnx__NodeProto *node = model->graph->node[i];
-		const struct row *row = find_row(node->op_type, opset_of(model));
+	for (size_t i = 0; i < graph->n_node; i++)
+		if (is_listed(graph->node[i]->input, graph->node[i]->n_input, name))
+			return true;
+	return false;
+}
+
+static bool is_needed(const Onnx__GraphProto *graph, int64_t opset, const char *name);
+
+static bool are_outputs_needed(const Onnx__GraphProto *graph, int64_t opset, const Onnx__NodeProto *node)
+{
+	for (size_t i = 0; i < node->n_output; i++)
+		if (!is_listed(node->input, node->n_input, node->output[i]) &&
+		    is_needed(graph, opset, node->output[i]))
+			return true;
+	return false;
+}
+
+/* Is @name needed at load time: by the table, or to compute what is? Nodes are in order. */
+static bool is_needed(const Onnx__GraphProto *graph, int64_t opset, const char *name)
+{
+	for (size_t i = 0; i < graph->n_node; i++) {
+		const Onnx__NodeProto *node = graph->node[i];
+		const struct row *row = find_row(node->op_type, opset);
 		bool only_shape = !strcmp(node->op_type, "Shape") || !strcmp(node->op_type, "Size");
 
+		for (size_t k = 0; k < node->n_attribute; k++) {
+			const Onnx__GraphProto *branch = node->attribute[k]->g;
+
+			if (branch && (is_needed(branch, opset, name) ||
+				       (is_used(branch, name) && are_outputs_needed(graph, opset, node))))
+				return true;
+		}
 		for (size_t k = 0; k < node->n_input; k++) {
 			if (strcmp(node->input[k], name))
 				continue;
-			if (k < 16 && row->constants >> k & 1)
+			if (k < 16 && row && row->constants >> k & 1)
 				return true;
-			for (size_t o = 0; o < node->n_output && !only_shape; o++)
-				if (!is_listed(node->input, node->n_input, node->output[o]) &&
-				    is_needed(model, node->output[o]))
-					return true;
+			if (!only_shape && are_outputs_needed(graph, opset, node))
+				return true;
 		}
 	}
 	return false;
@@ -201,7 +225,7 @@ static bool make_constants(struct test *test)
 	Onnx__GraphProto *graph = test->model->graph;
 
 	for (size_t i = 0; i < graph->n_input;) {
-		if (!is_needed(test->model, graph->input[i]->name))
+		if (!is_needed(graph, opset_of(test->model), graph->input[i]->name))
 			i++;
 		else if (!make_constant(test, i))
 			return false;
