@@ -80,13 +80,14 @@ static void add_elementwise(void)
 static void add_copy(void)
 {
 	static const uint8_t types[] = { F32, I8, ACI_TCS_TYPE_U8, ACI_TCS_TYPE_I32,
-					 ACI_TCS_TYPE_I64, ACI_TCS_TYPE_BOOL };
+					 ACI_TCS_TYPE_I64, ACI_TCS_TYPE_BOOL, ACI_TCS_TYPE_F16,
+					 ACI_TCS_TYPE_BF16 };
 	uint64_t shape[8];
 	unsigned int rank = random_shape(shape, 0, 300);
-	uint16_t in = random_input(&p, types[fake_below(6)], rank, shape, RANDOM_WILD);
+	uint16_t in = random_input(&p, types[fake_below(8)], rank, shape, RANDOM_WILD);
 
 	program_op(&p, ACI_TCS_OP_COPY, 0, in, NONE, NONE,
-		   random_output(&p, types[fake_below(6)], rank, shape));
+		   random_output(&p, types[fake_below(8)], rank, shape));
 }
 
 static void add_softmax(void)
@@ -99,6 +100,50 @@ static void add_softmax(void)
 	op = program_op(&p, ACI_TCS_OP_SOFTMAX, 0, in, NONE, NONE,
 			random_output(&p, F32, rank, shape));
 	op->softmax.axis = (uint32_t)fake_below(rank);
+}
+
+static void add_select(void)
+{
+	uint64_t shape[8];
+	unsigned int rank = random_shape(shape, 0, 300);
+	uint16_t mask = random_input(&p, ACI_TCS_TYPE_BOOL, rank, shape, RANDOM_PLAIN);
+	uint16_t a = random_input(&p, F32, rank, shape, RANDOM_WILD);
+	uint16_t b = random_input(&p, F32, rank, shape, RANDOM_WILD);
+
+	if (fake_below(2))
+		program_op(&p, ACI_TCS_OP_SELECT, 0, mask, a, b, random_output(&p, F32, rank, shape));
+	else
+		program_op(&p, ACI_TCS_OP_COMPARE, (uint32_t)fake_below(6), a, b, NONE, mask);
+}
+
+static void add_fill(void)
+{
+	uint64_t shape[8];
+	unsigned int rank = random_shape(shape, 1, 300);
+	struct aci_tcs_op *op;
+
+	op = program_op(&p, ACI_TCS_OP_FILL, (uint32_t)fake_below(2), NONE, NONE, NONE,
+			random_output(&p, F32, rank, shape));
+	if (op->function == ACI_TCS_FILL_RANGE)
+		op->fill.axis = (uint32_t)fake_below(rank);
+}
+
+static void add_reduction(void)
+{
+	uint64_t shape[8];
+	unsigned int rank = random_shape(shape, 1, 300);
+	const uint32_t axis = (uint32_t)fake_below(rank);
+	uint16_t in = random_input(&p, F32, rank, shape, RANDOM_WILD);
+	const bool arg = fake_below(2);
+	struct aci_tcs_op *op;
+
+	shape[axis] = 1;
+	op = program_op(&p, arg ? ACI_TCS_OP_ARG : ACI_TCS_OP_REDUCE, (uint32_t)fake_below(2), in,
+			NONE, NONE, random_output(&p, arg ? ACI_TCS_TYPE_I64 : F32, rank, shape));
+	if (arg)
+		op->along.axis = axis;
+	else
+		op->reduce.axes = 1u << axis;
 }
 
 static void add_pool(void)
@@ -124,7 +169,10 @@ static void add_pool(void)
 
 static void add_random_op(void)
 {
-	switch (fake_below(6)) {
+	switch (fake_below(9)) {
+	case 6: add_select(); break;
+	case 7: add_fill(); break;
+	case 8: add_reduction(); break;
 	case 0: add_copy(); break;
 	case 1: add_softmax(); break;
 	case 2: add_pool(); break;

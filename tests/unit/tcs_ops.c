@@ -3,67 +3,26 @@
  * Every operation of the tensor command set against an independent reference:
  * random shapes, strides, broadcasts, paddings, kinds of memory.
  */
-#include <math.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "../../tools/vcard/engines/tcs_gemm.h"
 #include "../../tools/vcard/engines/tcs_math.h"
-#include "tcs_random.h"
-#include "tcs_reference.h"
-
-#define NONE	ACI_TCS_NONE
-#define F32	ACI_TCS_TYPE_F32
-#define I8	ACI_TCS_TYPE_I8
-#define I32	ACI_TCS_TYPE_I32
+#include "tcs_case.h"
 
 static struct program program;
 
-/* Run the one operation of @program and compare. Return: worst error as a part of the bound. */
 static double run_and_check(void)
 {
-	const uint64_t seed = fake_seed;
-	const char *wrong = NULL;
-	double worst = 0;
-
-	reference_before(&program);
-	program_run(&program);
-	if (program.result.status != ACI_STATUS_SUCCESS)
-		print_error("status %#x info %#llx\n", program.result.status,
-			    (unsigned long long)program.result.info);
-	else
-		wrong = reference_check(&program, 0, &worst);
-	if (wrong)
-		print_error("seed %#llx memory %d: %s\n", (unsigned long long)seed, fake.memory,
-			    wrong);
-	assert_int_equal(program.result.status, ACI_STATUS_SUCCESS);
-	assert_null(wrong);
-	if (fake.broken)
-		print_error("%s\n", fake.broken);
-	assert_null(fake.broken);
-	assert_int_equal(fake.operations, 1);
-	return worst;
+	return case_check(&program);
 }
 
-static void report(const char *name, double worst)
-{
-	print_message("%s: worst error %.3f of the bound\n", name, worst);
-}
-
-/* proves: ACI-508 ACI-620 ACI-621 ACI-622 ACI-623 ACI-624 ACI-625 ACI-626 ACI-627 */
+/* proves: ACI-508 ACI-620 ACI-621 ACI-622 ACI-623 ACI-624 ACI-625 ACI-626 ACI-627 ACI-628 ACI-629 */
 static void test_copy(void **state)
 {
-	static const uint8_t types[] = { F32, I8, ACI_TCS_TYPE_U8, I32, ACI_TCS_TYPE_I64,
-					 ACI_TCS_TYPE_BOOL };
+	static const uint8_t types[] = { F32, I8, U8, I32, I64, BOOL, F16, BF16 };
 
-	for (unsigned int round = 0; round < 720; round++) {
-		const uint8_t from = types[round % 6], to = types[round / 6 % 6];
+	for (unsigned int round = 0; round < 1280; round++) {
+		const uint8_t from = types[round % 8], to = types[round / 8 % 8];
 		uint64_t shape[8];
 		unsigned int rank;
 		uint16_t in;
@@ -79,10 +38,11 @@ static void test_copy(void **state)
 
 /*
  * proves: ACI-560 ACI-562 ACI-563 ACI-630 ACI-631 ACI-632 ACI-633 ACI-634 ACI-635
+ * proves: ACI-637 ACI-638 ACI-639
  */
 static void test_unary_f32(void **state)
 {
-	for (uint32_t function = 0; function <= ACI_TCS_UNARY_LINEAR; function++) {
+	for (uint32_t function = 0; function <= ACI_TCS_UNARY_SHRINK; function++) {
 		double worst = 0;
 		char name[32];
 
@@ -101,18 +61,20 @@ static void test_unary_f32(void **state)
 			worst = fmax(worst, run_and_check());
 		}
 		snprintf(name, sizeof(name), "unary %u", function);
-		report(name, worst);
+		case_report(name, worst);
 	}
 }
 
-/* proves: ACI-561 ACI-636 */
+/* proves: ACI-561 ACI-636 ACI-640 */
 static void test_unary_int(void **state)
 {
 	static const uint32_t functions[] = { ACI_TCS_UNARY_IDENTITY, ACI_TCS_UNARY_RELU,
-					      ACI_TCS_UNARY_ABS, ACI_TCS_UNARY_NEG };
+					      ACI_TCS_UNARY_ABS, ACI_TCS_UNARY_NEG,
+					      ACI_TCS_UNARY_SIGN };
+	static const uint8_t types[] = { I8, U8, I32, I64 };
 
-	for (unsigned int round = 0; round < 200; round++) {
-		const uint8_t type = round & 1 ? I32 : I8;
+	for (unsigned int round = 0; round < 300; round++) {
+		const uint8_t type = types[round % COUNT(types)];
 		uint64_t shape[8];
 		unsigned int rank;
 		uint16_t in;
@@ -120,20 +82,36 @@ static void test_unary_int(void **state)
 		program_init(&program, random_memory());
 		rank = random_shape(shape, 0, 2000);
 		in = random_input(&program, type, rank, shape, RANDOM_PLAIN);
-		program_op(&program, ACI_TCS_OP_UNARY, functions[round / 2 % 4], in, NONE, NONE,
+		program_op(&program, ACI_TCS_OP_UNARY,
+			   functions[round / COUNT(types) % COUNT(functions)], in, NONE, NONE,
 			   random_output(&program, type, rank, shape));
 		run_and_check();
 	}
 }
 
-/* proves: ACI-655 ACI-656 ACI-657 ACI-658 ACI-659 ACI-660 ACI-661 */
+/* @type: what the function can have, round after round; F32 most often */
+static uint8_t type_of_binary(uint32_t function, unsigned int round)
+{
+	static const uint8_t integers[] = { I8, U8, I32, I64 };
+
+	if (function == ACI_TCS_BINARY_POW || function == ACI_TCS_BINARY_PRELU)
+		return F32;
+	if (function >= ACI_TCS_BINARY_AND)
+		return round % 5 == 4 && function <= ACI_TCS_BINARY_XOR ? BOOL :
+		       integers[round % 4];
+	return round % 2 ? integers[round / 2 % 4] : F32;
+}
+
+/*
+ * proves: ACI-655 ACI-656 ACI-657 ACI-658 ACI-659 ACI-660 ACI-661 ACI-662 ACI-663 ACI-664
+ */
 static void test_binary(void **state)
 {
 	double worst = 0;
 
-	for (unsigned int round = 0; round < 650; round++) {
-		const bool integer = round % 13 >= 7;
-		const uint8_t type = integer ? I32 : F32;
+	for (unsigned int round = 0; round < 900; round++) {
+		const uint32_t function = round % (ACI_TCS_BINARY_PRELU + 1);
+		const uint8_t type = type_of_binary(function, round / 15);
 		uint64_t shape[8], small[8];
 		unsigned int rank, small_rank;
 		uint16_t in[2];
@@ -143,11 +121,11 @@ static void test_binary(void **state)
 		small_rank = random_shrink(rank, shape, small);
 		in[round & 1] = random_input(&program, type, rank, shape, RANDOM_WILD);
 		in[!(round & 1)] = random_input(&program, type, small_rank, small, RANDOM_WILD);
-		program_op(&program, ACI_TCS_OP_BINARY, integer ? round % 13 - 7 : round % 13,
-			   in[0], in[1], NONE, random_output(&program, type, rank, shape));
+		program_op(&program, ACI_TCS_OP_BINARY, function, in[0], in[1], NONE,
+			   random_output(&program, type, rank, shape));
 		worst = fmax(worst, run_and_check());
 	}
-	report("binary", worst);
+	case_report("binary", worst);
 }
 
 /* proves: ACI-665 ACI-666 ACI-667 ACI-668 */
@@ -170,7 +148,7 @@ static void test_softmax(void **state)
 		op->softmax.axis = (uint32_t)fake_below(rank);
 		worst = fmax(worst, run_and_check());
 	}
-	report("softmax", worst);
+	case_report("softmax", worst);
 }
 
 /* proves: ACI-670 ACI-671 ACI-672 ACI-673 ACI-674 ACI-675 ACI-676 */
@@ -183,7 +161,7 @@ static void test_matmul(void **state)
 		random_matmul(&program, round & 1 ? F32 : I8, round < 280 ? 12 : 70);
 		worst = fmax(worst, run_and_check());
 	}
-	report("matmul", worst);
+	case_report("matmul", worst);
 }
 
 static void dense_matmul(uint8_t type, uint64_t m, uint64_t n, uint64_t k)
@@ -231,7 +209,7 @@ static void test_matmul_large(void **state)
 	}
 	/* 300000 * 125^2 is more than 2^32 */
 	run_and_check();
-	report("large matmul", worst);
+	case_report("large matmul", worst);
 }
 
 /* proves: ACI-680 ACI-681 ACI-682 ACI-683 ACI-684 ACI-685 ACI-686 ACI-687 */
@@ -244,7 +222,7 @@ static void test_conv(void **state)
 		random_conv(&program, round & 1 ? F32 : I8, round / 2);
 		worst = fmax(worst, run_and_check());
 	}
-	report("conv", worst);
+	case_report("conv", worst);
 }
 
 /* Filters, rows and columns cut into several tiles.  */
@@ -280,7 +258,7 @@ static void test_conv_large(void **state)
 				random_output(&program, wide, 4, (uint64_t[]){ cases[i].images,
 					      cases[i].filters, out, out }));
 		program_window(op, 0, cases[i].stride, 1, cases[i].pad, 1);
-		report("large conv", run_and_check());
+		case_report("large conv", run_and_check());
 		assert_true(fake.yields >= 1);
 	}
 	reference_every = 1;
@@ -314,7 +292,7 @@ static void test_pool(void **state)
 		op->flags = kind == 3 ? ACI_TCS_OP_F_COUNT_PADDING : 0;
 		worst = fmax(worst, run_and_check());
 	}
-	report("pool", worst);
+	case_report("pool", worst);
 }
 
 /* proves: ACI-673 ACI-675 */
@@ -411,7 +389,5 @@ int main(void)
 		cmocka_unit_test(test_nan_in_products),
 	};
 
-	if (getenv("TCS_SEED"))
-		fake_seed = strtoull(getenv("TCS_SEED"), NULL, 0);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return case_main(tests);
 }

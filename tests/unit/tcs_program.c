@@ -8,6 +8,9 @@
 unsigned int type_bytes(uint8_t type)
 {
 	switch (type) {
+	case ACI_TCS_TYPE_F16:
+	case ACI_TCS_TYPE_BF16:
+		return 2;
 	case ACI_TCS_TYPE_F32:
 	case ACI_TCS_TYPE_I32:
 		return 4;
@@ -102,6 +105,8 @@ struct aci_tcs_op *program_op(struct program *p, uint16_t opcode, uint32_t funct
 	op->out[0] = out;
 	if (opcode == ACI_TCS_OP_UNARY)
 		op->unary.alpha_slot = op->unary.beta_slot = ACI_TCS_NONE;
+	if (opcode == ACI_TCS_OP_FILL)
+		op->fill.value_slot = op->fill.step_slot = ACI_TCS_NONE;
 	return op;
 }
 

@@ -145,6 +145,8 @@ void random_fill(const struct program *p, uint16_t tensor, enum random_values va
 
 		if (t->type == ACI_TCS_TYPE_F32)
 			bits = float_bits(random_float(values));
+		else if (t->type == ACI_TCS_TYPE_BF16)
+			bits = float_bits(random_float(values)) >> 16;
 		else if (one_in(8))
 			bits = (uint64_t)((int64_t)fake_below(5) - 2) <<
 			       (one_in(2) ? 0 : size * 8 - 1);
@@ -174,13 +176,25 @@ void random_scalars(struct program *p, struct aci_tcs_op *op, uint32_t function)
 	const uint32_t alpha = float_bits((float)fake_below(9) / 4 - 1);
 	const uint32_t beta = float_bits((float)fake_below(9) / 2 - 1);
 
-	if (function >= ACI_TCS_UNARY_LEAKY_RELU)
+	switch (function) {
+	case ACI_TCS_UNARY_LEAKY_RELU:
+	case ACI_TCS_UNARY_ELU:
+	case ACI_TCS_UNARY_CELU:
+	case ACI_TCS_UNARY_THRESHOLDED_RELU:
+	case ACI_TCS_UNARY_SWISH:
 		op->unary.alpha = alpha;
-	if (function == ACI_TCS_UNARY_CLIP || function == ACI_TCS_UNARY_LINEAR) {
+		break;
+	case ACI_TCS_UNARY_CLIP:
+	case ACI_TCS_UNARY_LINEAR:
+	case ACI_TCS_UNARY_HARD_SIGMOID:
+	case ACI_TCS_UNARY_SELU:
+	case ACI_TCS_UNARY_SHRINK:
+		op->unary.alpha = alpha;
 		if (fake_below(2))
 			op->unary.beta = beta;
 		else
 			op->unary.beta_slot = program_scalar(p, beta | fake_random() << 32);
+		break;
 	}
 }
 

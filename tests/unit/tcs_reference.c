@@ -73,15 +73,31 @@ struct value {
 	int64_t i;
 };
 
+static bool is_float(uint8_t type)
+{
+	return type == ACI_TCS_TYPE_F32 || type == ACI_TCS_TYPE_F16 || type == ACI_TCS_TYPE_BF16;
+}
+
 static struct value decode(uint8_t type, const uint8_t *bytes)
 {
-	struct value v = { .is_float = type == ACI_TCS_TYPE_F32 };
+	struct value v = { .is_float = is_float(type) };
+	uint32_t wide;
+	_Float16 half;
 	int32_t i32;
 	float f32;
 
 	switch (type) {
 	case ACI_TCS_TYPE_F32:
 		memcpy(&f32, bytes, 4);
+		v.f = f32;
+		return v;
+	case ACI_TCS_TYPE_F16:
+		memcpy(&half, bytes, 2);
+		v.f = (double)half;
+		return v;
+	case ACI_TCS_TYPE_BF16:
+		wide = (uint32_t)bytes[1] << 24 | (uint32_t)bytes[0] << 16;
+		memcpy(&f32, &wide, 4);
 		v.f = f32;
 		return v;
 	case ACI_TCS_TYPE_I32:
@@ -159,12 +175,33 @@ static int64_t saturate(double x, uint8_t type)
 	return (int64_t)x;
 }
 
+/* To the nearest number with so many bits behind the first one, ties to even. */
+static double round_bits(double x, int bits, int exponent_min, double limit)
+{
+	int exponent;
+	double unit, y;
+
+	if (!isfinite(x) || x == 0)
+		return x;
+	frexp(x, &exponent);
+	unit = ldexp(1, (exponent - 1 < exponent_min ? exponent_min : exponent - 1) - bits);
+	y = rint(x / unit) * unit;
+	return fabs(y) > limit ? copysign(INFINITY, x) : y;
+}
+
+static double narrow(uint8_t type, double x)
+{
+	if (type == ACI_TCS_TYPE_F16)
+		return round_bits(x, 10, -14, 65504);
+	return type == ACI_TCS_TYPE_BF16 ? round_bits(x, 7, -126, 0x1.fep127) : x;
+}
+
 static void expect_copy(const struct tensor *in, const struct tensor *out, struct value x,
 			struct expect *e)
 {
-	if (out->type == ACI_TCS_TYPE_F32)
-		e->v.f = in->type == ACI_TCS_TYPE_F32 ? x.f : (double)(float)x.i;
-	else if (in->type == ACI_TCS_TYPE_F32)
+	if (is_float(out->type))
+		e->v.f = narrow(out->type, is_float(in->type) ? x.f : (double)(float)x.i);
+	else if (is_float(in->type))
 		e->v.i = saturate(x.f, out->type);
 	else
 		e->v.i = wrap(x.i, out->type);
@@ -225,6 +262,67 @@ static void expect_unary_f32(const struct program *p, const struct aci_tcs_op *o
 		y = alpha * x + beta;
 		absolute = ULP * (fabs(alpha * x) + fabs(beta));
 		break;
+	case ACI_TCS_UNARY_SIN: y = sin(x); relative = 4 * ULP; break;
+	case ACI_TCS_UNARY_COS: y = cos(x); relative = 4 * ULP; break;
+	case ACI_TCS_UNARY_TAN: y = tan(x); relative = 4 * ULP; break;
+	case ACI_TCS_UNARY_ASIN: y = asin(x); relative = 4 * ULP; break;
+	case ACI_TCS_UNARY_ACOS: y = acos(x); relative = 4 * ULP; break;
+	case ACI_TCS_UNARY_ATAN: y = atan(x); relative = 4 * ULP; break;
+	case ACI_TCS_UNARY_SINH: y = sinh(x); relative = (4 + fabs(x)) * ULP; break;
+	case ACI_TCS_UNARY_COSH: y = cosh(x); relative = (4 + fabs(x)) * ULP; break;
+	case ACI_TCS_UNARY_ASINH: y = asinh(x); relative = 4 * ULP; break;
+	case ACI_TCS_UNARY_ACOSH: y = acosh(x); relative = 4 * ULP; break;
+	case ACI_TCS_UNARY_ATANH: y = atanh(x); relative = 4 * ULP; break;
+	case ACI_TCS_UNARY_SOFTPLUS:
+		y = x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+		relative = (4 + fabs(minimum(x, 0))) * ULP;
+		break;
+	case ACI_TCS_UNARY_SIGN: y = x > 0 ? 1 : x < 0 ? -1 : x; break;
+	case ACI_TCS_UNARY_SOFTSIGN:
+		y = isinf(x) ? copysign(1, x) : x / (1 + fabs(x));
+		relative = 4 * ULP;
+		break;
+	case ACI_TCS_UNARY_HARD_SIGMOID:
+		y = minimum(maximum(alpha * x + beta, 0), 1);
+		absolute = ULP * (fabs(alpha * x) + fabs(beta));
+		break;
+	case ACI_TCS_UNARY_HARD_SWISH:
+		y = x <= -3 ? 0 : x >= 3 ? x : x * (x / 6 + 0.5);
+		absolute = 4 * ULP * fabs(x);
+		break;
+	case ACI_TCS_UNARY_SELU:
+		y = beta * (x < 0 ? alpha * expm1(x) : x);
+		relative = 4 * ULP;
+		break;
+	case ACI_TCS_UNARY_CELU:
+		y = x < 0 ? alpha * expm1(x / alpha) : x;
+		relative = (4 + fabs(x / alpha)) * ULP;
+		break;
+	case ACI_TCS_UNARY_THRESHOLDED_RELU: y = x > alpha ? x : x <= alpha ? 0 : NAN; break;
+	case ACI_TCS_UNARY_MISH:
+		y = isinf(x) ? (x > 0 ? x : 0) : x * tanh(log1p(exp(x)));
+		if (x > 40)
+			y = x;
+		relative = (8 + fabs(minimum(x, 0))) * ULP;
+		absolute = isinf(x) ? 0 : fabs(x) * TINY;
+		break;
+	case ACI_TCS_UNARY_SWISH:
+		if (isinf(x))
+			y = alpha * x < 0 ? 0 : x;
+		else
+			y = x / (1 + exp(-alpha * x));
+		relative = (8 + fabs(alpha * x)) * ULP;
+		absolute = isinf(x) ? 0 : fabs(x) * TINY;
+		break;
+	case ACI_TCS_UNARY_GELU_TANH:
+		y = isinf(x) ? (x > 0 ? x : 0) :
+		    0.5 * x * (1 + tanh(sqrt(M_2_PI) * (x + 0.044715 * x * x * x)));
+		absolute = 0x1p-18 * fmax(1, fabs(y));
+		break;
+	case ACI_TCS_UNARY_SHRINK:
+		y = x < -alpha ? (float)(x + beta) : x > alpha ? (float)(x - beta) :
+		    isnan(x) ? x : 0;
+		break;
 	}
 	e->v.f = y;
 	e->bound = relative || absolute ? relative * fabs(y) + absolute + TINY : 0;
@@ -234,8 +332,9 @@ static void expect_unary_int(const struct aci_tcs_op *op, uint8_t type, int64_t 
 {
 	switch (op->function) {
 	case ACI_TCS_UNARY_RELU: x = x < 0 ? 0 : x; break;
-	case ACI_TCS_UNARY_ABS: x = x < 0 ? -x : x; break;
-	case ACI_TCS_UNARY_NEG: x = -x; break;
+	case ACI_TCS_UNARY_ABS: x = x < 0 ? (int64_t)-(uint64_t)x : x; break;
+	case ACI_TCS_UNARY_NEG: x = (int64_t)-(uint64_t)x; break;
+	case ACI_TCS_UNARY_SIGN: x = x > 0 ? 1 : x < 0 ? -1 : 0; break;
 	}
 	e->v.i = wrap(x, type);
 }
@@ -255,23 +354,83 @@ static void expect_binary_f32(uint32_t function, double x, double y, struct expe
 		r = pow(x, y);
 		e->bound = 4 * ULP * fabs(r) + TINY;
 		break;
+	case ACI_TCS_BINARY_MOD:
+		r = fmod(x, y);
+		if (r != 0 && (r < 0) != (y < 0))
+			r = (float)(r + y);
+		break;
+	case ACI_TCS_BINARY_REMAINDER: r = fmod(x, y); break;
+	case ACI_TCS_BINARY_PRELU: r = x < 0 ? (float)(x * y) : x; break;
 	}
 	e->v.f = r;
 }
 
-static void expect_binary_i32(uint32_t function, int64_t x, int64_t y, struct expect *e)
+/* In 128 bits nothing wraps before it is wrapped to @type. */
+static void expect_binary_int(uint32_t function, uint8_t type, int64_t x, int64_t y,
+			      struct expect *e)
 {
-	int64_t r = 0;
+	const int64_t bits = 8 * (int64_t)type_bytes(type);
+	const bool shifts = y >= 0 && y < bits;
+	__int128 r = 0;
 
 	switch (function) {
-	case ACI_TCS_BINARY_ADD: r = x + y; break;
-	case ACI_TCS_BINARY_SUB: r = x - y; break;
-	case ACI_TCS_BINARY_MUL: r = x * y; break;
-	case ACI_TCS_BINARY_DIV: r = y ? x / y : 0; break;
+	case ACI_TCS_BINARY_ADD: r = (__int128)x + y; break;
+	case ACI_TCS_BINARY_SUB: r = (__int128)x - y; break;
+	case ACI_TCS_BINARY_MUL: r = (__int128)x * y; break;
+	case ACI_TCS_BINARY_DIV: r = y ? (__int128)x / y : 0; break;
 	case ACI_TCS_BINARY_MIN: r = x < y ? x : y; break;
 	case ACI_TCS_BINARY_MAX: r = x > y ? x : y; break;
+	case ACI_TCS_BINARY_REMAINDER: r = y ? (__int128)x % y : 0; break;
+	case ACI_TCS_BINARY_MOD: r = y ? ((__int128)x % y + y) % y : 0; break;
+	case ACI_TCS_BINARY_AND: r = x & y; break;
+	case ACI_TCS_BINARY_OR: r = x | y; break;
+	case ACI_TCS_BINARY_XOR: r = x ^ y; break;
+	case ACI_TCS_BINARY_SHIFT_LEFT: r = shifts ? (__int128)x * ((__int128)1 << y) : 0; break;
+	case ACI_TCS_BINARY_SHIFT_RIGHT: r = shifts ? x >> y : x < 0 ? -1 : 0; break;
 	}
-	e->v.i = wrap(r, ACI_TCS_TYPE_I32);
+	e->v.i = wrap((int64_t)r, type);
+}
+
+static void expect_compare(uint32_t function, struct value x, struct value y, struct expect *e)
+{
+	const bool less = x.is_float ? x.f < y.f : x.i < y.i;
+	const bool equal = x.is_float ? x.f == y.f : x.i == y.i;
+	const bool greater = x.is_float ? x.f > y.f : x.i > y.i;
+
+	switch (function) {
+	case ACI_TCS_COMPARE_EQ: e->v.i = equal; break;
+	case ACI_TCS_COMPARE_NE: e->v.i = !equal; break;
+	case ACI_TCS_COMPARE_LT: e->v.i = less; break;
+	case ACI_TCS_COMPARE_LE: e->v.i = less || equal; break;
+	case ACI_TCS_COMPARE_GT: e->v.i = greater; break;
+	default: e->v.i = greater || equal; break;
+	}
+}
+
+static uint64_t wide_attr(const struct program *p, uint64_t value, uint16_t slot)
+{
+	return slot == ACI_TCS_NONE ? value : p->args[slot].value;
+}
+
+static void expect_fill(const struct program *p, const struct aci_tcs_op *op,
+			const struct tensor *out, const uint64_t *index, struct expect *e)
+{
+	const uint64_t value = wide_attr(p, op->fill.value, op->fill.value_slot);
+	const uint64_t step = wide_attr(p, op->fill.step, op->fill.step_slot);
+	const uint64_t n = op->function == ACI_TCS_FILL_RANGE ? index[op->fill.axis] : 0;
+	const uint64_t sum = value + step * n;
+	struct value by;
+
+	/* little-endian: the low bytes come first */
+	e->v = decode(out->type, (const uint8_t *)&sum);
+	if (out->type != ACI_TCS_TYPE_F32)
+		return;
+	e->v = decode(out->type, (const uint8_t *)&value);
+	by = decode(out->type, (const uint8_t *)&step);
+	if (op->function == ACI_TCS_FILL_CONSTANT)
+		return;
+	e->bound = ULP * (fabs(e->v.f) + fabs(by.f * (double)n)) + TINY;
+	e->v.f += by.f * (double)n;
 }
 
 /* The index in a broadcast operand that belongs to @index in the output. */
@@ -429,14 +588,186 @@ static void expect_softmax(const struct program *p, const struct aci_tcs_op *op,
 	e->bound = (8 + 2 * fabs(max - x)) * ULP * e->v.f + TINY;
 }
 
+/* Everything that a reduction may want to know of the elements that it sees. */
+struct fold {
+	uint64_t n, first_max, last_max, first_min, last_min;
+	double sum, magnitude, squares, max, min;
+	long double product;
+	int64_t max_i, min_i;
+	uint64_t sum_i, product_i;
+};
+
+static void fold_add(struct fold *f, struct value v)
+{
+	const double x = v.is_float ? v.f : 0;
+	const bool first = !f->n;
+	bool greater = v.is_float ? v.f > f->max : v.i > f->max_i;
+	bool less = v.is_float ? v.f < f->min : v.i < f->min_i;
+	bool as_max = v.is_float ? v.f == f->max : v.i == f->max_i;
+	bool as_min = v.is_float ? v.f == f->min : v.i == f->min_i;
+
+	if (v.is_float && isnan(v.f)) {
+		greater = less = !isnan(f->max);
+		as_max = as_min = isnan(f->max);
+	} else if (v.is_float && isnan(f->max)) {
+		greater = less = as_max = as_min = false;
+	}
+	if (first || greater)
+		f->first_max = f->n;
+	if (first || greater || as_max)
+		f->last_max = f->n;
+	if (first || less)
+		f->first_min = f->n;
+	if (first || less || as_min)
+		f->last_min = f->n;
+	f->max = first ? x : maximum(f->max, x);
+	f->min = first ? x : minimum(f->min, x);
+	f->max_i = first || v.i > f->max_i ? v.i : f->max_i;
+	f->min_i = first || v.i < f->min_i ? v.i : f->min_i;
+	f->product = first ? x : f->product * x;
+	f->product_i = first ? (uint64_t)v.i : f->product_i * (uint64_t)v.i;
+	f->sum += x;
+	f->magnitude += fabs(x);
+	f->squares += x * x;
+	f->sum_i += (uint64_t)v.i;
+	f->n++;
+}
+
+static void fold_dims(const struct program *p, const struct tensor *in, uint32_t axes,
+		      unsigned int dim, uint64_t *at, struct fold *f)
+{
+	if (dim == in->rank) {
+		fold_add(f, input(p, in, at));
+		return;
+	}
+	if (!(axes >> dim & 1)) {
+		fold_dims(p, in, axes, dim + 1, at, f);
+		return;
+	}
+	for (at[dim] = 0; at[dim] < in->shape[dim]; at[dim]++)
+		fold_dims(p, in, axes, dim + 1, at, f);
+}
+
+static void expect_reduce(const struct program *p, const struct aci_tcs_op *op,
+			  const struct tensor *in, const struct tensor *out, const uint64_t *index,
+			  struct expect *e)
+{
+	uint64_t at[ACI_TCS_RANK_MAX];
+	struct fold f = { 0 };
+	double n;
+
+	memcpy(at, index, sizeof(at));
+	fold_dims(p, in, op->reduce.axes, 0, at, &f);
+	n = (double)f.n;
+	e->v.i = (int64_t)f.sum_i;
+	switch (op->function) {
+	case ACI_TCS_REDUCTION_SUM:
+		e->v.f = f.sum;
+		e->bound = (n + 1) * (ULP / 2) * f.magnitude + TINY;
+		break;
+	case ACI_TCS_REDUCTION_MEAN:
+		e->v.f = f.sum / n;
+		e->bound = (n + 2) * (ULP / 2) * f.magnitude / n + TINY;
+		break;
+	case ACI_TCS_REDUCTION_MAX:
+		e->v.f = f.max;
+		e->v.i = f.max_i;
+		break;
+	case ACI_TCS_REDUCTION_MIN:
+		e->v.f = f.min;
+		e->v.i = f.min_i;
+		break;
+	case ACI_TCS_REDUCTION_PROD:
+		e->v.f = (double)f.product;
+		e->bound = (n + 1) * (ULP / 2) * fabs(e->v.f) + TINY;
+		e->v.i = (int64_t)f.product_i;
+		break;
+	case ACI_TCS_REDUCTION_L1:
+		e->v.f = f.magnitude;
+		e->bound = (n + 1) * (ULP / 2) * f.magnitude + TINY;
+		break;
+	case ACI_TCS_REDUCTION_L2:
+		e->v.f = sqrt(f.squares);
+		e->bound = (n + 4) * (ULP / 2) * e->v.f + TINY;
+		break;
+	default:
+		e->v.f = f.squares;
+		e->bound = (n + 2) * (ULP / 2) * f.squares + TINY;
+		break;
+	}
+	e->v.i = wrap(e->v.i, out->type);
+}
+
+static void expect_arg(const struct program *p, const struct aci_tcs_op *op,
+		       const struct tensor *in, const uint64_t *index, struct expect *e)
+{
+	const bool last = op->flags & ACI_TCS_OP_F_LAST;
+	uint64_t at[ACI_TCS_RANK_MAX];
+	struct fold f = { 0 };
+
+	memcpy(at, index, sizeof(at));
+	fold_dims(p, in, 1u << op->along.axis, 0, at, &f);
+	if (op->function == ACI_TCS_ARG_MAX)
+		e->v.i = (int64_t)(last ? f.last_max : f.first_max);
+	else
+		e->v.i = (int64_t)(last ? f.last_min : f.first_min);
+}
+
+static void expect_cumulate(const struct program *p, const struct aci_tcs_op *op,
+			    const struct tensor *in, const struct tensor *out,
+			    const uint64_t *index, struct expect *e)
+{
+	const uint32_t axis = op->along.axis;
+	const uint64_t end = index[axis] + !(op->flags & ACI_TCS_OP_F_EXCLUSIVE);
+	uint64_t at[ACI_TCS_RANK_MAX];
+	struct fold f = { 0 };
+
+	memcpy(at, index, sizeof(at));
+	for (at[axis] = 0; at[axis] < end; at[axis]++)
+		fold_add(&f, input(p, in, at));
+	e->v.f = f.sum;
+	e->v.i = wrap((int64_t)f.sum_i, out->type);
+	e->bound = (double)(f.n + 1) * (ULP / 2) * f.magnitude + TINY;
+}
+
+static void expect_select(const struct program *p, const struct tensor *in,
+			  const struct tensor *out, const uint64_t *index, struct expect *e)
+{
+	uint64_t at[3][ACI_TCS_RANK_MAX];
+
+	for (unsigned int i = 0; i < 3; i++)
+		broadcast_index(&in[i], out, index, at[i]);
+	e->v = input(p, &in[0], at[0]).i ? input(p, &in[1], at[1]) : input(p, &in[2], at[2]);
+}
+
 static void expect_element(const struct program *p, const struct aci_tcs_op *op,
 			   const struct tensor *in, const struct tensor *out, const uint64_t *index,
 			   struct expect *e)
 {
 	uint64_t at[2][ACI_TCS_RANK_MAX];
 
-	*e = (struct expect){ .v.is_float = out->type == ACI_TCS_TYPE_F32 };
+	*e = (struct expect){ .v.is_float = is_float(out->type) };
 	switch (op->opcode) {
+	case ACI_TCS_OP_FILL:
+		expect_fill(p, op, out, index, e);
+		return;
+	case ACI_TCS_OP_SELECT:
+		expect_select(p, in, out, index, e);
+		return;
+	case ACI_TCS_OP_REDUCE:
+		expect_reduce(p, op, in, out, index, e);
+		return;
+	case ACI_TCS_OP_ARG:
+		expect_arg(p, op, in, index, e);
+		return;
+	case ACI_TCS_OP_CUMULATE:
+		expect_cumulate(p, op, in, out, index, e);
+		return;
+	case ACI_TCS_OP_COMPARE:
+		broadcast_index(&in[0], out, index, at[0]);
+		broadcast_index(&in[1], out, index, at[1]);
+		expect_compare(op->function, input(p, &in[0], at[0]), input(p, &in[1], at[1]), e);
+		return;
 	case ACI_TCS_OP_MATMUL:
 		expect_matmul(p, op, in, out, index, e);
 		return;
@@ -457,7 +788,7 @@ static void expect_element(const struct program *p, const struct aci_tcs_op *op,
 			expect_binary_f32(op->function, input(p, &in[0], at[0]).f,
 					  input(p, &in[1], at[1]).f, e);
 		else
-			expect_binary_i32(op->function, input(p, &in[0], at[0]).i,
+			expect_binary_int(op->function, out->type, input(p, &in[0], at[0]).i,
 					  input(p, &in[1], at[1]).i, e);
 		return;
 	case ACI_TCS_OP_UNARY:

@@ -413,7 +413,7 @@ static void test_order(void **state)
 	assert_true(got == 4);
 }
 
-/* proves: ACI-510 ACI-511 ACI-512 ACI-513 */
+/* proves: ACI-510 ACI-511 ACI-512 ACI-513 ACI-514 */
 static void test_identify(void **state)
 {
 	static const uint8_t uuid[16] = ACI_TCS_UUID_BYTES;
@@ -430,15 +430,16 @@ static void test_identify(void **state)
 	assert_true(set->program_bytes_max >=
 		    64 + 160ull * set->tensors_max + 128ull * set->ops_max);
 	for (uint32_t i = 0; i < set->op_count; i++) {
-		assert_int_equal(set->ops[i].reserved, 0);
+		assert_int_equal(set->ops[i].function_base % 32, 0);
 		assert_true(set->ops[i].types);
 		if (set->ops[i].opcode == ACI_TCS_OP_UNARY &&
 		    set->ops[i].types & ACI_TCS_COMBO_F32)
-			unary |= set->ops[i].function_mask;
+			unary |= (uint64_t)set->ops[i].function_mask <<
+				 set->ops[i].function_base;
 	}
 	for (uint32_t i = set->op_count; i < ACI_IDENTIFY_SET_OPS; i++)
 		assert_int_equal(set->ops[i].opcode, 0);
-	assert_int_equal(unary, 0x7ffff);
+	assert_true(unary == (2ull << ACI_TCS_UNARY_SHRINK) - 1);
 	assert_int_equal(set->ops[0].opcode, ACI_TCS_OP_COPY);
 	free(set);
 }
@@ -452,6 +453,9 @@ static void test_layout(void **state)
 	assert_int_equal(sizeof(struct aci_tcs_unary), 96);
 	assert_int_equal(sizeof(struct aci_tcs_softmax), 96);
 	assert_int_equal(sizeof(struct aci_tcs_window), 96);
+	assert_int_equal(sizeof(struct aci_tcs_fill), 96);
+	assert_int_equal(sizeof(struct aci_tcs_axes), 96);
+	assert_int_equal(sizeof(struct aci_tcs_along), 96);
 }
 
 int main(void)

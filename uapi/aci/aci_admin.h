@@ -182,8 +182,8 @@ struct aci_identify_engine {
 
 struct aci_identify_set_op {
 	__le16 opcode;
-	__le16 reserved;
-	__le32 function_mask;	/* bit n: function n; MATMUL, CONV: activation n; else 0 */
+	__le16 function_base;	/* multiple of 32 */
+	__le32 function_mask;	/* bit n: function or activation function_base + n; else 0 */
 	__le64 types;		/* ACI_TCS_COMBO_* */
 };
 

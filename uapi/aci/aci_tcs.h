@@ -18,7 +18,7 @@
 					  0x8a, 0x55, 0x7c, 0x5e, 0x45, 0xc0, 0xde, 0x01 }
 #define ACI_TCS_MAGIC			0x30534354u	/* "TCS0" */
 #define ACI_TCS_VERSION_MAJOR		0
-#define ACI_TCS_VERSION_MINOR		1
+#define ACI_TCS_VERSION_MINOR		2
 
 #define ACI_TCS_RANK_MAX		8
 #define ACI_TCS_NONE			0xffff	/* no tensor, no slot */
@@ -34,9 +34,9 @@
 
 /* Element types. Values from 16 on are block-quantised. */
 #define ACI_TCS_TYPE_F32		1
-#define ACI_TCS_TYPE_F16		2	/* reserved until listed in Identify, like all below */
-#define ACI_TCS_TYPE_BF16		3
-#define ACI_TCS_TYPE_F8E4M3		4
+#define ACI_TCS_TYPE_F16		2	/* 0.2 */
+#define ACI_TCS_TYPE_BF16		3	/* 0.2 */
+#define ACI_TCS_TYPE_F8E4M3		4	/* reserved, like F8E5M2, I4, I16 and all from 16 on */
 #define ACI_TCS_TYPE_F8E5M2		5
 #define ACI_TCS_TYPE_I4			6
 #define ACI_TCS_TYPE_I8			7
@@ -51,12 +51,22 @@
 #define ACI_TCS_TYPE_Q6_K		19
 #define ACI_TCS_TYPE_MXFP4		20
 
-/* Type combinations that an operation lists in Identify. */
+/*
+ * Type combinations that an operation lists in Identify. They are about the
+ * operands whose type the operation itself does not fix: masks are bool,
+ * indices i32 or i64, scales f32.
+ */
 #define ACI_TCS_COMBO_F32		(1ull << 0)	/* all operands f32 */
 #define ACI_TCS_COMBO_I8_I32		(1ull << 1)	/* i8 inputs, i32 bias and output */
 #define ACI_TCS_COMBO_I32		(1ull << 2)	/* all operands i32 */
 #define ACI_TCS_COMBO_I8		(1ull << 3)	/* all operands i8 */
 #define ACI_TCS_COMBO_CONVERT		(1ull << 4)	/* COPY: any pair of f32, i8, u8, i32, i64, bool */
+/* 0.2 */
+#define ACI_TCS_COMBO_U8		(1ull << 5)	/* all operands u8 */
+#define ACI_TCS_COMBO_I64		(1ull << 6)	/* all operands i64 */
+#define ACI_TCS_COMBO_BOOL		(1ull << 7)	/* all operands bool */
+#define ACI_TCS_COMBO_ANY		(1ull << 8)	/* all operands of one type, any of the card's */
+#define ACI_TCS_COMBO_CONVERT_HALF	(1ull << 9)	/* COPY: any pair of those of CONVERT, f16, bf16 */
 
 struct aci_tcs_tensor {
 	__u8 type;		/* ACI_TCS_TYPE_* */
@@ -72,17 +82,23 @@ struct aci_tcs_tensor {
 };
 
 /*
- * Operation codes. 0.1 defines those with a value here; the gaps are kept for
- * the rest of the list in Documentation/aci/tcs.rst.
+ * Operation codes. The gaps are kept for the rest of the list in
+ * Documentation/aci/tcs.rst.
  */
 #define ACI_TCS_OP_COPY			0x0001	/* out = convert(in); also transposes and broadcasts by strides */
 #define ACI_TCS_OP_UNARY		0x0002	/* out = function(in) */
 #define ACI_TCS_OP_BINARY		0x0003	/* out = function(in0, in1), broadcasting by rank alignment */
+#define ACI_TCS_OP_SELECT		0x0004	/* out = in0 ? in1 : in2, broadcasting; in0 bool; 0.2 */
+#define ACI_TCS_OP_COMPARE		0x0005	/* out = in0 function in1, broadcasting; out bool; 0.2 */
+#define ACI_TCS_OP_FILL			0x0006	/* out = value, or value + step * index; 0.2 */
 #define ACI_TCS_OP_SOFTMAX		0x0010
 #define ACI_TCS_OP_MATMUL		0x0020	/* out[..,M,N] = act(in0[..,M,K] * in1[..,K,N] + in2[N or M,N]) */
 #define ACI_TCS_OP_CONV			0x0021	/* in0 NCHW, in1 OIHW, in2 bias O */
 #define ACI_TCS_OP_POOL_MAX		0x0030
 #define ACI_TCS_OP_POOL_AVG		0x0031
+#define ACI_TCS_OP_REDUCE		0x0040	/* out = function over dimensions, kept as 1; 0.2 */
+#define ACI_TCS_OP_ARG			0x0041	/* out = index of the greatest or least; out i64; 0.2 */
+#define ACI_TCS_OP_CUMULATE		0x0042	/* out = sums up to each element; 0.2 */
 
 /* UNARY functions; MATMUL and CONV take IDENTITY or RELU as activation. */
 #define ACI_TCS_UNARY_IDENTITY		0
@@ -104,6 +120,30 @@ struct aci_tcs_tensor {
 #define ACI_TCS_UNARY_ELU		16	/* x < 0: alpha * (exp(x) - 1) */
 #define ACI_TCS_UNARY_CLIP		17	/* min(max(x, alpha), beta) */
 #define ACI_TCS_UNARY_LINEAR		18	/* alpha * x + beta */
+/* 0.2 */
+#define ACI_TCS_UNARY_SIN		19
+#define ACI_TCS_UNARY_COS		20
+#define ACI_TCS_UNARY_TAN		21
+#define ACI_TCS_UNARY_ASIN		22
+#define ACI_TCS_UNARY_ACOS		23
+#define ACI_TCS_UNARY_ATAN		24
+#define ACI_TCS_UNARY_SINH		25
+#define ACI_TCS_UNARY_COSH		26
+#define ACI_TCS_UNARY_ASINH		27
+#define ACI_TCS_UNARY_ACOSH		28
+#define ACI_TCS_UNARY_ATANH		29
+#define ACI_TCS_UNARY_SOFTPLUS		30	/* log(1 + exp(x)) */
+#define ACI_TCS_UNARY_SIGN		31	/* -1, 0, 1 */
+#define ACI_TCS_UNARY_SOFTSIGN		32	/* x / (1 + |x|) */
+#define ACI_TCS_UNARY_HARD_SIGMOID	33	/* min(max(alpha * x + beta, 0), 1) */
+#define ACI_TCS_UNARY_HARD_SWISH	34	/* x * min(max(x / 6 + 1 / 2, 0), 1) */
+#define ACI_TCS_UNARY_SELU		35	/* beta * (x < 0 ? alpha * (exp(x) - 1) : x) */
+#define ACI_TCS_UNARY_CELU		36	/* x < 0: alpha * (exp(x / alpha) - 1) */
+#define ACI_TCS_UNARY_THRESHOLDED_RELU	37	/* x > alpha: x, else 0 */
+#define ACI_TCS_UNARY_MISH		38	/* x * tanh(softplus(x)) */
+#define ACI_TCS_UNARY_SWISH		39	/* x * sigmoid(alpha * x) */
+#define ACI_TCS_UNARY_GELU_TANH		40	/* gelu by tanh */
+#define ACI_TCS_UNARY_SHRINK		41	/* x < -alpha: x + beta; x > alpha: x - beta; else 0 */
 
 #define ACI_TCS_BINARY_ADD		0
 #define ACI_TCS_BINARY_SUB		1
@@ -112,6 +152,39 @@ struct aci_tcs_tensor {
 #define ACI_TCS_BINARY_MIN		4
 #define ACI_TCS_BINARY_MAX		5
 #define ACI_TCS_BINARY_POW		6	/* f32 only */
+/* 0.2 */
+#define ACI_TCS_BINARY_MOD		7	/* x - y * floor(x / y): sign of y; integers by zero: 0 */
+#define ACI_TCS_BINARY_REMAINDER	8	/* x - y * trunc(x / y): sign of x; integers by zero: 0 */
+#define ACI_TCS_BINARY_AND		9	/* bool and integers, bit by bit, like OR and XOR; x XOR true or -1: not x */
+#define ACI_TCS_BINARY_OR		10
+#define ACI_TCS_BINARY_XOR		11
+#define ACI_TCS_BINARY_SHIFT_LEFT	12	/* integers; by the width or more, or less than 0: 0 */
+#define ACI_TCS_BINARY_SHIFT_RIGHT	13	/* integers, keeping the sign; likewise: 0, or -1 if x < 0 */
+#define ACI_TCS_BINARY_PRELU		14	/* x < 0: x * y, else x; f32 only */
+
+#define ACI_TCS_COMPARE_EQ		0
+#define ACI_TCS_COMPARE_NE		1
+#define ACI_TCS_COMPARE_LT		2
+#define ACI_TCS_COMPARE_LE		3
+#define ACI_TCS_COMPARE_GT		4
+#define ACI_TCS_COMPARE_GE		5
+
+#define ACI_TCS_FILL_CONSTANT		0
+#define ACI_TCS_FILL_RANGE		1	/* f32, i32 and i64 only */
+
+#define ACI_TCS_REDUCTION_SUM		0
+#define ACI_TCS_REDUCTION_MEAN		1
+#define ACI_TCS_REDUCTION_MAX		2	/* bool: any */
+#define ACI_TCS_REDUCTION_MIN		3	/* bool: all */
+#define ACI_TCS_REDUCTION_PROD		4
+#define ACI_TCS_REDUCTION_L1		5	/* sum of magnitudes */
+#define ACI_TCS_REDUCTION_L2		6	/* square root of the sum of squares */
+#define ACI_TCS_REDUCTION_SUM_SQUARE	7
+
+#define ACI_TCS_ARG_MAX			0
+#define ACI_TCS_ARG_MIN			1
+
+#define ACI_TCS_CUMULATE_SUM		0
 
 struct aci_tcs_unary {
 	__le32 alpha;		/* f32 bits; 0 where the function takes none */
@@ -122,6 +195,25 @@ struct aci_tcs_unary {
 };
 
 struct aci_tcs_softmax {
+	__le32 axis;		/* < rank */
+	__le32 reserved[23];
+};
+
+struct aci_tcs_fill {
+	__le64 value;		/* bits of the output's type, in the low bytes */
+	__le64 step;		/* likewise; CONSTANT: 0 */
+	__le32 axis;		/* RANGE: dimension whose index step is multiplied with, < rank; else 0 */
+	__le16 value_slot;	/* scalar argument instead, or ACI_TCS_NONE */
+	__le16 step_slot;
+	__le32 reserved[18];
+};
+
+struct aci_tcs_axes {		/* REDUCE */
+	__le32 axes;		/* bit i: dimension i is reduced */
+	__le32 reserved[23];
+};
+
+struct aci_tcs_along {		/* ARG, CUMULATE */
 	__le32 axis;		/* < rank */
 	__le32 reserved[23];
 };
@@ -142,11 +234,13 @@ struct aci_tcs_window {
 #define ACI_TCS_OP_INPUTS		6
 #define ACI_TCS_OP_OUTPUTS		2
 #define ACI_TCS_OP_F_COUNT_PADDING	(1u << 0)	/* POOL_AVG: divide by the whole window */
+#define ACI_TCS_OP_F_LAST		(1u << 1)	/* ARG: of several equal ones the last */
+#define ACI_TCS_OP_F_EXCLUSIVE		(1u << 2)	/* CUMULATE: without the element itself */
 
 struct aci_tcs_op {
 	__le16 opcode;
 	__le16 flags;
-	__le32 function;	/* UNARY, BINARY: function; MATMUL, CONV: activation; else 0 */
+	__le32 function;	/* of operations that have functions; MATMUL, CONV: activation; else 0 */
 	__le16 in[ACI_TCS_OP_INPUTS];	/* tensor indices; unused: ACI_TCS_NONE */
 	__le16 out[ACI_TCS_OP_OUTPUTS];
 	__le64 reserved;
@@ -155,6 +249,9 @@ struct aci_tcs_op {
 		struct aci_tcs_unary unary;
 		struct aci_tcs_softmax softmax;
 		struct aci_tcs_window window;
+		struct aci_tcs_fill fill;
+		struct aci_tcs_axes reduce;
+		struct aci_tcs_along along;
 	};
 };
 

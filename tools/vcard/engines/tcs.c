@@ -178,6 +178,12 @@ static unsigned int load(struct tcs_state *st, const struct tcs_exec *exec, uint
 static unsigned int run_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile)
 {
 	switch (op->opcode) {
+	case ACI_TCS_OP_FILL:
+		return tcs_fill_tile(st, op, tile);
+	case ACI_TCS_OP_REDUCE:
+	case ACI_TCS_OP_ARG:
+	case ACI_TCS_OP_CUMULATE:
+		return tcs_reduce_tile(st, op, tile);
 	case ACI_TCS_OP_SOFTMAX:
 		return tcs_softmax_tile(st, op, tile);
 	case ACI_TCS_OP_MATMUL:

@@ -3,11 +3,14 @@
  * The tensor command set executor: what its files share.
  *
  *   tcs.c              fetch, run loop, preemption, counting
- *   tcs_check.c        header, arguments, tensors; tcs_check_op.c: operations
+ *   tcs_check.c        header, arguments, tensors
+ *   tcs_check_op.c     operations; tcs_check_attr.c, tcs_check_shape.c: their parts
  *   tcs_box.c          strided boxes of device memory: load, store, map
  *   tcs_tile.c         cutting a shape into tiles
- *   tcs_elementwise.c  COPY, UNARY, BINARY (loops: tcs_convert.c, tcs_math.c)
- *   tcs_softmax.c, tcs_matmul.c, tcs_conv.c, tcs_pool.c
+ *   tcs_elementwise.c  COPY, UNARY, BINARY, SELECT, COMPARE; loops: tcs_convert.c,
+ *                      tcs_math.c, tcs_functions.c, tcs_integer.c
+ *   tcs_fill.c, tcs_matmul.c, tcs_conv.c, tcs_pool.c
+ *   tcs_rows.c         operations along dimensions: tcs_softmax.c, tcs_reduce.c
  *   tcs_window.c       geometry of CONV and POOL;  tcs_gemm.c: matrix product
  *   tcs_identify.c     the operations, functions and types that exist
  *
@@ -99,11 +102,13 @@ struct tcs_op {
 	uint16_t opcode;
 	uint16_t flags;
 	uint32_t function;
-	const struct tcs_tensor *in[3];	/* NULL: absent */
+	const struct tcs_tensor *in[ACI_TCS_OP_INPUTS];	/* NULL: absent */
 	const struct tcs_tensor *out;
 	uint64_t combo;			/* ACI_TCS_COMBO_*, one bit */
 	float alpha, beta;
 	unsigned int axis;
+	uint32_t axes;			/* REDUCE: bit i: dimension i */
+	uint64_t value, step;		/* FILL: bits of the output's type */
 	uint64_t tiles;
 	uint64_t macs;
 	uint64_t bytes;
@@ -145,7 +150,7 @@ struct tcs_state {
 	uint64_t patch_key[4];		/* image, group, first row and column */
 };
 
-/* --- tcs_check.c, tcs_check_op.c --- */
+/* --- tcs_check*.c --- */
 /** tcs_check_program() - decode @st->program into tensors and ops. @info: error_info */
 unsigned int tcs_check_program(struct tcs_state *st, uint64_t *info);
 /** tcs_check_tensor() - decode tensor @index unless that is done already. */
@@ -158,6 +163,12 @@ unsigned int tcs_check_scalar(const struct tcs_state *st, uint64_t slot, uint64_
  */
 unsigned int tcs_check_op(struct tcs_state *st, const struct aci_tcs_op *raw, struct tcs_op *op,
 			  uint32_t *bad_tensor);
+/** tcs_check_attributes() - decode and check the attributes of one operation */
+unsigned int tcs_check_attributes(const struct tcs_state *st, const struct aci_tcs_op *raw,
+				  struct tcs_op *op);
+/** tcs_shapes_fit() - do the shapes of the operands fit the operation? Fills in op->window. */
+bool tcs_shapes_fit(struct tcs_op *op);
+bool tcs_same_shape(const struct tcs_tensor *a, const struct tcs_tensor *b);
 
 /* --- tcs_identify.c --- */
 /** tcs_supports() - is @function of @opcode offered for @combo (one bit)? */
@@ -178,6 +189,10 @@ void *tcs_scratch(struct tcs_state *st, enum tcs_scratch which, size_t bytes);
 /* --- planning and running, one pair per kind of operation; plans cannot fail --- */
 void tcs_elementwise_plan(struct tcs_op *op);
 unsigned int tcs_elementwise_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
+void tcs_fill_plan(struct tcs_op *op);
+unsigned int tcs_fill_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
+void tcs_reduce_plan(struct tcs_op *op);
+unsigned int tcs_reduce_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
 void tcs_softmax_plan(struct tcs_op *op);
 unsigned int tcs_softmax_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
 void tcs_matmul_plan(struct tcs_op *op);

@@ -2,7 +2,7 @@
 /*
  * Type conversion. To an integer: f32 goes towards zero, saturates, NaN is 0;
  * a wider integer keeps its low bits. To bool: not zero is 1. To f32: nearest,
- * ties to even.
+ * ties to even. f16 and bf16 go by way of f32, block by block.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -71,13 +71,8 @@ CONVERT_FROM(i32, int32_t, i64, widen_int)
 CONVERT_FROM(i64, int64_t, i64, widen_int)
 CONVERT_FROM(bool, flag, i64, widen_bool)
 
-void tcs_convert(uint8_t dst_type, void *dst, uint8_t src_type, const void *src, uint64_t n)
+static void convert_plain(uint8_t dst_type, void *dst, uint8_t src_type, const void *src, uint64_t n)
 {
-	/* An equal type is copied bit for bit, NaN payloads too. */
-	if (dst_type == src_type) {
-		memmove(dst, src, n * tcs_type_bytes(src_type));
-		return;
-	}
 	switch (src_type) {
 	case ACI_TCS_TYPE_F32: convert_from_f32(dst_type, dst, src, n); break;
 	case ACI_TCS_TYPE_I8: convert_from_i8(dst_type, dst, src, n); break;
@@ -86,4 +81,86 @@ void tcs_convert(uint8_t dst_type, void *dst, uint8_t src_type, const void *src,
 	case ACI_TCS_TYPE_I64: convert_from_i64(dst_type, dst, src, n); break;
 	default: convert_from_bool(dst_type, dst, src, n); break;
 	}
+}
+
+/* --- half precision --- */
+
+#define BLOCK	1024	/* elements that are f32 at a time */
+
+static inline float bf16_to_f32(uint16_t bits)
+{
+	const uint32_t wide = (uint32_t)bits << 16;
+	float x;
+
+	memcpy(&x, &wide, sizeof(x));
+	return x;
+}
+
+static inline uint16_t f32_to_bf16(float x)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &x, sizeof(bits));
+	/* a NaN must not round to an infinity */
+	if (x != x)
+		return (uint16_t)(bits >> 16 | 0x40);
+	return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static bool is_half(uint8_t type)
+{
+	return type == ACI_TCS_TYPE_F16 || type == ACI_TCS_TYPE_BF16;
+}
+
+static void widen_half(uint8_t type, float *dst, const void *src, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		dst[i] = type == ACI_TCS_TYPE_F16 ? (float)((const _Float16 *)src)[i] :
+						    bf16_to_f32(((const uint16_t *)src)[i]);
+}
+
+static void narrow_half(uint8_t type, void *dst, const float *src, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		if (type == ACI_TCS_TYPE_F16)
+			((_Float16 *)dst)[i] = (_Float16)src[i];
+		else
+			((uint16_t *)dst)[i] = f32_to_bf16(src[i]);
+	}
+}
+
+static void convert_half(uint8_t dst_type, uint8_t *dst, uint8_t src_type, const uint8_t *src,
+			 uint64_t n)
+{
+	float wide[BLOCK];
+
+	for (uint64_t at = 0; at < n; at += BLOCK) {
+		const uint64_t part = tcs_min(n - at, BLOCK);
+		const void *from = src + at * tcs_type_bytes(src_type);
+		void *to = dst + at * tcs_type_bytes(dst_type);
+
+		if (is_half(src_type))
+			widen_half(src_type, wide, from, part);
+		else if (src_type == ACI_TCS_TYPE_F32)
+			memcpy(wide, from, part * sizeof(wide[0]));
+		else
+			convert_plain(ACI_TCS_TYPE_F32, wide, src_type, from, part);
+		if (is_half(dst_type))
+			narrow_half(dst_type, to, wide, part);
+		else if (dst_type == ACI_TCS_TYPE_F32)
+			memcpy(to, wide, part * sizeof(wide[0]));
+		else
+			convert_plain(dst_type, to, ACI_TCS_TYPE_F32, wide, part);
+	}
+}
+
+void tcs_convert(uint8_t dst_type, void *dst, uint8_t src_type, const void *src, uint64_t n)
+{
+	/* An equal type is copied bit for bit, NaN payloads too. */
+	if (dst_type == src_type)
+		memmove(dst, src, n * tcs_type_bytes(src_type));
+	else if (is_half(dst_type) || is_half(src_type))
+		convert_half(dst_type, dst, src_type, src, n);
+	else
+		convert_plain(dst_type, dst, src_type, src, n);
 }

@@ -7,25 +7,50 @@
 
 #define UNARY(name)	(1u << ACI_TCS_UNARY_##name)
 #define BINARY(name)	(1u << ACI_TCS_BINARY_##name)
+#define REDUCE(name)	(1u << ACI_TCS_REDUCTION_##name)
+#define FILL(name)	(1u << ACI_TCS_FILL_##name)
+#define UP_TO(last)	((2u << (last)) - 1)
+
+#define INTEGERS	(ACI_TCS_COMBO_I8 | ACI_TCS_COMBO_U8 | ACI_TCS_COMBO_I32 | ACI_TCS_COMBO_I64)
+#define ARITHMETIC	(UP_TO(ACI_TCS_BINARY_MAX) | BINARY(MOD) | BINARY(REMAINDER))
+#define LOGIC		(BINARY(AND) | BINARY(OR) | BINARY(XOR))
+#define SHIFTS		(BINARY(SHIFT_LEFT) | BINARY(SHIFT_RIGHT))
 
 static const struct offer {
 	uint16_t opcode;
+	uint16_t base;		/* of the bits in @functions */
 	uint32_t functions;
 	uint64_t combos;
 } offers[] = {
-	{ ACI_TCS_OP_COPY, 0, ACI_TCS_COMBO_CONVERT },
-	{ ACI_TCS_OP_UNARY, (2u << ACI_TCS_UNARY_LINEAR) - 1, ACI_TCS_COMBO_F32 },
-	{ ACI_TCS_OP_UNARY, UNARY(IDENTITY) | UNARY(RELU) | UNARY(ABS) | UNARY(NEG),
-	  ACI_TCS_COMBO_I32 | ACI_TCS_COMBO_I8 },
-	{ ACI_TCS_OP_BINARY, (2u << ACI_TCS_BINARY_POW) - 1, ACI_TCS_COMBO_F32 },
-	{ ACI_TCS_OP_BINARY, (2u << ACI_TCS_BINARY_MAX) - 1, ACI_TCS_COMBO_I32 },
-	{ ACI_TCS_OP_SOFTMAX, 0, ACI_TCS_COMBO_F32 },
-	{ ACI_TCS_OP_MATMUL, UNARY(IDENTITY) | UNARY(RELU),
+	{ ACI_TCS_OP_COPY, 0, 0, ACI_TCS_COMBO_CONVERT | ACI_TCS_COMBO_CONVERT_HALF },
+	{ ACI_TCS_OP_UNARY, 0, 0xffffffff, ACI_TCS_COMBO_F32 },
+	{ ACI_TCS_OP_UNARY, 32, UP_TO(ACI_TCS_UNARY_SHRINK - 32), ACI_TCS_COMBO_F32 },
+	{ ACI_TCS_OP_UNARY, 0, UNARY(IDENTITY) | UNARY(RELU) | UNARY(ABS) | UNARY(NEG) |
+	  UNARY(SIGN), INTEGERS },
+	{ ACI_TCS_OP_BINARY, 0, ARITHMETIC | BINARY(POW) | BINARY(PRELU), ACI_TCS_COMBO_F32 },
+	{ ACI_TCS_OP_BINARY, 0, ARITHMETIC | LOGIC | SHIFTS, INTEGERS },
+	{ ACI_TCS_OP_BINARY, 0, LOGIC, ACI_TCS_COMBO_BOOL },
+	{ ACI_TCS_OP_SELECT, 0, 0, ACI_TCS_COMBO_ANY },
+	{ ACI_TCS_OP_COMPARE, 0, UP_TO(ACI_TCS_COMPARE_GE),
+	  ACI_TCS_COMBO_F32 | INTEGERS | ACI_TCS_COMBO_BOOL },
+	{ ACI_TCS_OP_FILL, 0, FILL(CONSTANT), ACI_TCS_COMBO_ANY },
+	{ ACI_TCS_OP_FILL, 0, FILL(RANGE),
+	  ACI_TCS_COMBO_F32 | ACI_TCS_COMBO_I32 | ACI_TCS_COMBO_I64 },
+	{ ACI_TCS_OP_SOFTMAX, 0, 0, ACI_TCS_COMBO_F32 },
+	{ ACI_TCS_OP_MATMUL, 0, UNARY(IDENTITY) | UNARY(RELU),
 	  ACI_TCS_COMBO_F32 | ACI_TCS_COMBO_I8_I32 },
-	{ ACI_TCS_OP_CONV, UNARY(IDENTITY) | UNARY(RELU),
+	{ ACI_TCS_OP_CONV, 0, UNARY(IDENTITY) | UNARY(RELU),
 	  ACI_TCS_COMBO_F32 | ACI_TCS_COMBO_I8_I32 },
-	{ ACI_TCS_OP_POOL_MAX, 0, ACI_TCS_COMBO_F32 | ACI_TCS_COMBO_I8 },
-	{ ACI_TCS_OP_POOL_AVG, 0, ACI_TCS_COMBO_F32 },
+	{ ACI_TCS_OP_POOL_MAX, 0, 0, ACI_TCS_COMBO_F32 | ACI_TCS_COMBO_I8 },
+	{ ACI_TCS_OP_POOL_AVG, 0, 0, ACI_TCS_COMBO_F32 },
+	{ ACI_TCS_OP_REDUCE, 0, UP_TO(ACI_TCS_REDUCTION_SUM_SQUARE), ACI_TCS_COMBO_F32 },
+	{ ACI_TCS_OP_REDUCE, 0, REDUCE(SUM) | REDUCE(MAX) | REDUCE(MIN) | REDUCE(PROD),
+	  ACI_TCS_COMBO_I32 | ACI_TCS_COMBO_I64 },
+	{ ACI_TCS_OP_REDUCE, 0, REDUCE(MAX) | REDUCE(MIN),
+	  ACI_TCS_COMBO_I8 | ACI_TCS_COMBO_U8 | ACI_TCS_COMBO_BOOL },
+	{ ACI_TCS_OP_ARG, 0, UP_TO(ACI_TCS_ARG_MIN), ACI_TCS_COMBO_F32 | INTEGERS },
+	{ ACI_TCS_OP_CUMULATE, 0, UP_TO(ACI_TCS_CUMULATE_SUM),
+	  ACI_TCS_COMBO_F32 | ACI_TCS_COMBO_I32 | ACI_TCS_COMBO_I64 },
 };
 
 #define OFFERS	(sizeof(offers) / sizeof(offers[0]))
@@ -37,6 +62,9 @@ unsigned int tcs_type_bytes(uint8_t type)
 	case ACI_TCS_TYPE_U8:
 	case ACI_TCS_TYPE_BOOL:
 		return 1;
+	case ACI_TCS_TYPE_F16:
+	case ACI_TCS_TYPE_BF16:
+		return 2;
 	case ACI_TCS_TYPE_F32:
 	case ACI_TCS_TYPE_I32:
 		return 4;
@@ -61,7 +89,8 @@ bool tcs_supports(uint16_t opcode, uint32_t function, uint64_t combo)
 		const uint32_t functions = offers[i].functions ? offers[i].functions : 1;
 
 		if (offers[i].opcode == opcode && offers[i].combos & combo &&
-		    function < 32 && functions >> function & 1)
+		    function >= offers[i].base && function - offers[i].base < 32 &&
+		    functions >> (function - offers[i].base) & 1)
 			return true;
 	}
 	return false;
@@ -80,6 +109,7 @@ void tcs_identify(struct aci_identify_set *set)
 	set->program_bytes_max = htole64(TCS_PROGRAM_BYTES_MAX);
 	for (size_t i = 0; i < OFFERS; i++) {
 		set->ops[i].opcode = htole16(offers[i].opcode);
+		set->ops[i].function_base = htole16(offers[i].base);
 		set->ops[i].function_mask = htole32(offers[i].functions);
 		set->ops[i].types = htole64(offers[i].combos);
 	}

@@ -218,29 +218,11 @@ bool tcs_unary_f32(uint32_t function, float alpha, float beta, float *dst, const
 	case ACI_TCS_UNARY_LEAKY_RELU: EACH(x < 0.0f ? alpha * x : x); break;
 	case ACI_TCS_UNARY_CLIP: EACH(min_nan(max_nan(x, alpha), beta)); break;
 	case ACI_TCS_UNARY_LINEAR: EACH(alpha * x + beta); break;
-	default: EACH(x); break;
+	case ACI_TCS_UNARY_IDENTITY: EACH(x); break;
+	default: return tcs_function_f32(function, alpha, beta, dst, src, n);
 	}
 	return true;
 }
-
-/* Integers wrap; arithmetic is done unsigned. */
-#define UNARY_INT(name, type, utype)							\
-void tcs_unary_##name(uint32_t function, type *dst, const type *src, uint64_t n)	\
-{											\
-	for (uint64_t i = 0; i < n; i++) {						\
-		const type x = src[i];							\
-											\
-		switch (function) {							\
-		case ACI_TCS_UNARY_RELU: dst[i] = x < 0 ? 0 : x; break;			\
-		case ACI_TCS_UNARY_ABS: dst[i] = x < 0 ? (type)(0u - (utype)x) : x; break;	\
-		case ACI_TCS_UNARY_NEG: dst[i] = (type)(0u - (utype)x); break;		\
-		default: dst[i] = x; break;						\
-		}									\
-	}										\
-}
-
-UNARY_INT(i32, int32_t, uint32_t)
-UNARY_INT(i8, int8_t, uint8_t)
 
 #define EACH2(expression)				\
 	do {						\
@@ -253,6 +235,13 @@ UNARY_INT(i8, int8_t, uint8_t)
 		}					\
 	} while (0)
 
+static float modulo(float x, float y)
+{
+	const float r = fmodf(x, y);
+
+	return r != 0.0f && (r < 0.0f) != (y < 0.0f) ? r + y : r;
+}
+
 void tcs_binary_f32(uint32_t function, float *dst, const float *a, const float *b, uint64_t n)
 {
 	switch (function) {
@@ -262,26 +251,9 @@ void tcs_binary_f32(uint32_t function, float *dst, const float *a, const float *
 	case ACI_TCS_BINARY_DIV: EACH2(x / y); break;
 	case ACI_TCS_BINARY_MIN: EACH2(min_nan(x, y)); break;
 	case ACI_TCS_BINARY_MAX: EACH2(max_nan(x, y)); break;
+	case ACI_TCS_BINARY_MOD: EACH2(modulo(x, y)); break;
+	case ACI_TCS_BINARY_REMAINDER: EACH2(fmodf(x, y)); break;
+	case ACI_TCS_BINARY_PRELU: EACH2(x < 0.0f ? x * y : x); break;
 	default: EACH2(powf(x, y)); break;
-	}
-}
-
-static int32_t divide_i32(int32_t x, int32_t y)
-{
-	if (y == 0)
-		return 0;
-	return y == -1 ? (int32_t)(0u - (uint32_t)x) : x / y;
-}
-
-void tcs_binary_i32(uint32_t function, int32_t *dst, const int32_t *a, const int32_t *b,
-		    uint64_t n)
-{
-	switch (function) {
-	case ACI_TCS_BINARY_ADD: EACH2((int32_t)((uint32_t)x + (uint32_t)y)); break;
-	case ACI_TCS_BINARY_SUB: EACH2((int32_t)((uint32_t)x - (uint32_t)y)); break;
-	case ACI_TCS_BINARY_MUL: EACH2((int32_t)((uint32_t)x * (uint32_t)y)); break;
-	case ACI_TCS_BINARY_DIV: EACH2(divide_i32(x, y)); break;
-	case ACI_TCS_BINARY_MIN: EACH2(x < y ? x : y); break;
-	default: EACH2(x > y ? x : y); break;
 	}
 }

@@ -1,61 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* SOFTMAX: exp(x - max) / sum along one axis, which is made the last one. */
-#include "tcs_box.h"
 #include "tcs_math.h"
+#include "tcs_reduce.h"
+#include "tcs_rows.h"
 
 #define TILE_ELEMENTS	(16ull << 10)
 
-struct view {
-	uint64_t shape[ACI_TCS_RANK_MAX];
-	int64_t in[ACI_TCS_RANK_MAX];
-	int64_t out[ACI_TCS_RANK_MAX];
-};
-
-static void make_view(const struct tcs_op *op, struct view *view)
-{
-	const unsigned int rank = op->out->rank;
-	unsigned int at = 0;
-
-	for (unsigned int i = 0; i < rank; i++) {
-		const unsigned int to = i == op->axis ? rank - 1 : at++;
-
-		view->shape[to] = op->out->shape[i];
-		view->in[to] = op->in[0]->stride[i];
-		view->out[to] = op->out->stride[i];
-	}
-}
-
-static void tile_boxes(const struct tcs_op *op, uint64_t tile, struct tcs_box *in,
-		       struct tcs_box *out)
-{
-	const unsigned int rank = op->out->rank;
-	uint64_t start[ACI_TCS_RANK_MAX], count[ACI_TCS_RANK_MAX];
-	struct view view;
-
-	make_view(op, &view);
-	tcs_split_tile(&op->split, rank - 1, view.shape, tile, start, count);
-	start[rank - 1] = 0;
-	count[rank - 1] = view.shape[rank - 1];
-	tcs_box_slice(in, op->in[0]->va, sizeof(float), rank, view.in, start, count);
-	tcs_box_slice(out, op->out->va, sizeof(float), rank, view.out, start, count);
-}
-
-/* A row cannot be cut. */
 void tcs_softmax_plan(struct tcs_op *op)
 {
-	const unsigned int rank = op->out->rank;
-	uint64_t rows = tcs_max(TILE_ELEMENTS / op->out->shape[op->axis], 1);
-	struct tcs_box in, out;
-	struct view view;
-
-	make_view(op, &view);
-	do {
-		tcs_split_plan(&op->split, rank - 1, view.shape, rows);
-		tile_boxes(op, 0, &in, &out);
-		rows /= 2;
-	} while (rows && tcs_box_windows(&in, false) + tcs_box_windows(&out, true) >
-			 TCS_TILE_WINDOWS);
-	op->tiles = op->split.tiles;
+	tcs_rows_plan(op, TILE_ELEMENTS);
 }
 
 /* dst = src - max of the row. A row with a NaN, or nothing but -inf, becomes NaN in the end. */
@@ -71,25 +24,10 @@ static void subtract_max(float *dst, const float *src, uint64_t rows, uint64_t n
 	}
 }
 
-/* Eight sums in f64 in a fixed order: the rounding of the sum does not show in f32. */
-static double sum_row(const float *src, uint64_t n)
-{
-	double part[8] = { 0 };
-	uint64_t i = 0;
-
-	for (; i + 8 <= n; i += 8)
-		for (unsigned int j = 0; j < 8; j++)
-			part[j] += src[i + j];
-	for (; i < n; i++)
-		part[i % 8] += src[i];
-	return ((part[0] + part[4]) + (part[2] + part[6])) +
-	       ((part[1] + part[5]) + (part[3] + part[7]));
-}
-
 static void normalise(float *dst, const float *src, uint64_t rows, uint64_t n)
 {
 	for (uint64_t row = 0; row < rows; row++, dst += n, src += n) {
-		const float sum = (float)sum_row(src, n);
+		const float sum = (float)tcs_sum_f32(src, n);
 
 		for (uint64_t i = 0; i < n; i++)
 			dst[i] = src[i] / sum;
@@ -105,7 +43,8 @@ unsigned int tcs_softmax_tile(struct tcs_state *st, const struct tcs_op *op, uin
 	uint64_t elements;
 	float *work;
 
-	tile_boxes(op, tile, &in, &out);
+	tcs_rows_slice(op, op->in[0], tile, &in);
+	tcs_rows_slice(op, op->out, tile, &out);
 	elements = tcs_box_elements(&out);
 
 	work = tcs_scratch(st, TCS_SCRATCH_WORK, elements * sizeof(*work));
