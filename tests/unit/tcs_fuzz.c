@@ -17,6 +17,7 @@
 #define NONE	ACI_TCS_NONE
 #define F32	ACI_TCS_TYPE_F32
 #define I8	ACI_TCS_TYPE_I8
+#define BOOL	ACI_TCS_TYPE_BOOL
 
 static unsigned long runs = 20000;
 static struct program p;
@@ -106,11 +107,13 @@ static void add_select(void)
 {
 	uint64_t shape[8];
 	unsigned int rank = random_shape(shape, 0, 300);
-	uint16_t mask = random_input(&p, ACI_TCS_TYPE_BOOL, rank, shape, RANDOM_PLAIN);
+	const bool select = fake_below(2);
+	uint16_t mask = select ? random_input(&p, BOOL, rank, shape, RANDOM_PLAIN) :
+				 random_output(&p, BOOL, rank, shape);
 	uint16_t a = random_input(&p, F32, rank, shape, RANDOM_WILD);
 	uint16_t b = random_input(&p, F32, rank, shape, RANDOM_WILD);
 
-	if (fake_below(2))
+	if (select)
 		program_op(&p, ACI_TCS_OP_SELECT, 0, mask, a, b, random_output(&p, F32, rank, shape));
 	else
 		program_op(&p, ACI_TCS_OP_COMPARE, (uint32_t)fake_below(6), a, b, NONE, mask);
