@@ -39,7 +39,7 @@ void tcs_rows_slice(const struct tcs_op *op, const struct tcs_tensor *t, uint64_
 	const unsigned int rank = op->in[0]->rank;
 	unsigned int order[ACI_TCS_RANK_MAX];
 	const unsigned int outer = order_dims(op, order);
-	uint64_t shape[ACI_TCS_RANK_MAX], start[ACI_TCS_RANK_MAX], count[ACI_TCS_RANK_MAX];
+	uint64_t shape[ACI_TCS_RANK_MAX] = { 0 }, start[ACI_TCS_RANK_MAX], count[ACI_TCS_RANK_MAX];
 	int64_t stride[ACI_TCS_RANK_MAX];
 
 	for (unsigned int i = 0; i < rank; i++) {
@@ -70,7 +70,7 @@ void tcs_rows_plan(struct tcs_op *op, uint64_t elements)
 	unsigned int order[ACI_TCS_RANK_MAX];
 	const unsigned int outer = order_dims(op, order);
 	uint64_t rows = tcs_max(elements / tcs_rows_length(op), 1);
-	uint64_t shape[ACI_TCS_RANK_MAX];
+	uint64_t shape[ACI_TCS_RANK_MAX] = { 0 };
 
 	for (unsigned int i = 0; i < outer; i++)
 		shape[i] = op->in[0]->shape[order[i]];
