@@ -198,13 +198,19 @@ static void aci_reset_clear_record(struct aci_queue *queue)
 	spin_unlock_irq(&queue->lock);
 }
 
-static int aci_reset_rebuild_queue(struct aci_queue *queue, bool replay)
+static int aci_reset_rebuild_queue(struct aci_queue *queue, bool replay, bool memory_kept)
 {
 	struct aci_device *adev = queue->adev;
 	u64 go_on = aci_reset_end_started(queue, replay);
 	int ret;
 
 	aci_reset_clear_record(queue);
+	/* An idle queue has lost as well what its next job reads. */
+	if (!memory_kept && queue->vm->lost) {
+		spin_lock_irq(&queue->lock);
+		queue->innocent = true;
+		spin_unlock_irq(&queue->lock);
+	}
 	ret = aci_queue_create_on_card(queue, 0);
 	/* An index other than 0 is set with the queue stopped and the tail in range. */
 	if (!ret)
@@ -269,7 +275,7 @@ static int aci_reset_rebuild(struct aci_device *adev, unsigned int kept)
 		ret = ret ?: aci_vm_rebuild(vm, memory_kept);
 	list_for_each_entry(queue, &adev->queues, node)
 		ret = ret ?: queue->is_user ? aci_user_queue_rebuild(queue, kept & ACI_KEPT_ORDER) :
-					      aci_reset_rebuild_queue(queue, replay);
+					      aci_reset_rebuild_queue(queue, replay, memory_kept);
 	mutex_unlock(&adev->object_lock);
 	return ret;
 }

@@ -130,7 +130,7 @@ struct drm_aci_query_device {
 
 #define DRM_ACI_QUEUE_BANNED		(1u << 0)	/* takes no more jobs */
 #define DRM_ACI_QUEUE_GUILTY		(1u << 1)	/* a job of it failed or hung */
-#define DRM_ACI_QUEUE_INNOCENT		(1u << 2)	/* lost work to another's reset */
+#define DRM_ACI_QUEUE_INNOCENT		(1u << 2)	/* lost work, or memory, to another's reset */
 
 /** struct drm_aci_query_queue - state of a queue; counters as the card keeps them */
 struct drm_aci_query_queue {
