@@ -21,16 +21,27 @@ void context_put(struct accel_context *context)
 static int context_init(struct accel_context *context)
 {
 	struct accel_device *device = context->device;
+	struct drm_aci_query_vm state = { 0 };
+	struct transport *transport;
 	int ret;
 
 	if (va_init(&context->va, device->facts.va_start, device->facts.va_end))
 		return error_set(-ENOMEM, "out of memory");
-	ret = device->transport->ops->vm_create(device->transport, context->user_queues,
-						&context->vm_id);
+	transport = device_get_transport(device);
+	ret = transport->ops->vm_create(transport, context->user_queues, &context->vm_id);
 	if (ret) {
+		device_put_transport(transport);
 		va_fini(&context->va);
 		return ret;
 	}
+	context->transport = transport;
+	/* An old driver does not tell: then a loss of memory is not noticed. */
+	transport->ops->vm_query(transport, context->vm_id, &state);
+	context->generation = state.reset_generation;
+	LIST_INIT(&context->buffers);
+	LIST_INIT(&context->streams);
+	LIST_INIT(&context->programs);
+	LIST_INIT(&context->models);
 	pthread_mutex_init(&context->lock, NULL);
 	fence_pool_init(&context->fences, context);
 	return 0;
@@ -91,6 +102,7 @@ void accel_context_destroy(struct accel_context *context)
 	fence_pool_fini(&context->fences);
 	transport = context_transport(context);
 	transport->ops->vm_destroy(transport, context->vm_id);
+	device_put_transport(transport);
 	va_fini(&context->va);
 	pthread_mutex_destroy(&context->lock);
 	free(context);

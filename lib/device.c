@@ -195,7 +195,10 @@ static int device_open_transport(const char *name, struct accel_device *device)
 	if (name && !strncmp(name, "inproc", 6) && (!name[6] || name[6] == ':')) {
 		info->transport = ACCEL_TRANSPORT_INPROC;
 		strcpy(info->name, "inproc");
-		return transport_inproc_open(name[6] ? name + 7 : "", &device->transport);
+		device->options = strdup(name[6] ? name + 7 : "");
+		if (!device->options)
+			return error_set(-ENOMEM, "out of memory");
+		return transport_inproc_open(device->options, &device->transport);
 	}
 	ret = device_find(name, info);
 	/*
@@ -231,9 +234,12 @@ int accel_device_open(const char *name, struct accel_device **out)
 		free(device);
 		return error_set(-ENOMEM, "out of memory");
 	}
+	pthread_mutex_init(&device->lock, NULL);
 	ret = device_open_transport(name, device);
-	if (!ret)
+	if (!ret) {
+		device->transport->refs = 1;
 		ret = device_read_facts(device);
+	}
 	if (ret) {
 		accel_device_close(device);
 		return ret;
@@ -248,10 +254,20 @@ void accel_device_close(struct accel_device *device)
 	if (!device || device_is_inherited(device))
 		return;
 	process_unmark(device->mark);
-	if (device->transport)
-		device->transport->ops->close(device->transport);
+	device_put_transport(device->transport);
+	pthread_mutex_destroy(&device->lock);
+	free(device->options);
 	free(device->sets);
 	free(device);
+}
+
+static int device_query(struct accel_device *device, struct drm_aci_query_device *facts)
+{
+	struct transport *transport = device_get_transport(device);
+	int ret = transport->ops->query_device(transport, facts);
+
+	device_put_transport(transport);
+	return ret;
 }
 
 int accel_device_get_info(struct accel_device *device, struct accel_device_info *info)
@@ -265,7 +281,7 @@ int accel_device_get_info(struct accel_device *device, struct accel_device_info 
 	if (ret)
 		return ret;
 	*info = device->info;
-	ret = device->transport->ops->query_device(device->transport, &facts);
+	ret = device_query(device, &facts);
 	if (ret == -ENODEV) {
 		strcpy(info->state, "wedged");
 		return 0;
@@ -289,7 +305,7 @@ int accel_memory_get_info(struct accel_device *device, uint64_t *total_bytes, ui
 	ret = device_check_process(device);
 	if (ret)
 		return ret;
-	ret = device->transport->ops->query_device(device->transport, &facts);
+	ret = device_query(device, &facts);
 	if (ret)
 		return ret;
 	*total_bytes = facts.card_memory_bytes;

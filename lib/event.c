@@ -115,9 +115,12 @@ static int event_arm_fd(struct accel_stream *stream, uint64_t point, int fd)
 	int ret;
 
 	if (point && stream_pin(stream)) {
-		ret = stream_ops(stream)->notify_fd(stream->queue, point, fd);
+		uint64_t in_queue = stream_queue_point(stream, point);
+
+		ret = in_queue ? stream_ops(stream)->notify_fd(stream->queue, in_queue, fd) : 0;
 		stream_unpin(stream);
-		return ret;
+		if (in_queue)
+			return ret;
 	}
 	return write(fd, &one, sizeof(one)) == sizeof(one)
 		       ? 0
@@ -152,7 +155,9 @@ int accel_event_get_fd(struct accel_event *event, int *out)
 /* By the queues: the wait is a job of its own, since what is in the batch must not wait. */
 static int wait_by_queue(struct accel_stream *stream, struct accel_stream *other, uint64_t point)
 {
-	struct transport_wait wait = { .queue = other->queue, .point = point };
+	struct transport_wait wait = {
+		.queue = other->queue, .point = stream_queue_point(other, point),
+	};
 	struct aci_desc nop = { .opcode = ACI_OP_NOP };
 	int ret;
 
@@ -171,12 +176,12 @@ static int wait_by_fence(struct accel_stream *stream, struct accel_stream *other
 		.opcode = ACI_OP_WAIT,
 		.wait = {
 			.addr = htole64(other->fence.address),
-			.value = htole64(other->fence.base + point),
+			.value = htole64(other->fence.base + stream_queue_point(other, point)),
 		},
 	};
 	int ret;
 
-	if (fence_is_reached(&other->fence, point))
+	if (fence_is_reached(&other->fence, stream_queue_point(other, point)))
 		return 0;
 	ret = fence_watch(&stream->context->fences, &other->fence, other->queue);
 	if (ret)
@@ -202,8 +207,9 @@ int accel_stream_wait_event(struct accel_stream *stream, struct accel_event *eve
 		return ret;
 	/* A stream is in order; and of a destroyed one nothing runs any more. */
 	if (other != stream && point && stream_pin(other)) {
-		ret = stream->context->user_queues ? wait_by_fence(stream, other, point)
-						   : wait_by_queue(stream, other, point);
+		if (stream_queue_point(other, point))
+			ret = stream->context->user_queues ? wait_by_fence(stream, other, point)
+							   : wait_by_queue(stream, other, point);
 		stream_unpin(other);
 	}
 	stream_unref(other);

@@ -259,6 +259,24 @@ void fence_pool_init(struct fence_pool *pool, struct accel_context *context)
 	pool->epoll_fd = pool->stop_fd = -1;
 }
 
+int fence_pool_restore(struct fence_pool *pool)
+{
+	struct fence_page *page;
+	int ret = 0;
+
+	pthread_mutex_lock(&pool->lock);
+	SLIST_FOREACH(page, &pool->pages, link) {
+		void *map;
+
+		ret = accel_buffer_map(page->buffer, &map);
+		if (ret)
+			break;
+		page->map = map;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return ret;
+}
+
 void fence_pool_fini(struct fence_pool *pool)
 {
 	struct fence_page *page;

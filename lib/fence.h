@@ -53,6 +53,9 @@ void fence_pool_init(struct fence_pool *pool, struct accel_context *context);
 /** fence_pool_fini() - all fences are put */
 void fence_pool_fini(struct fence_pool *pool);
 
+/** fence_pool_restore() - no stream has a fence; the memory may be elsewhere */
+int fence_pool_restore(struct fence_pool *pool);
+
 /** fence_get() - a word for a stream, unless it has one */
 int fence_get(struct fence_pool *pool, struct fence *fence);
 /** fence_put() - the queue is gone; whoever waits for it goes on */

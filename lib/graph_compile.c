@@ -258,6 +258,45 @@ static int upload_constant(const struct compile *compile, struct accel_stream *s
 	return accel_stream_upload(stream, model->constants, offset, data, storage->bytes);
 }
 
+/* For the day when card memory is lost: a file is there anyway, the graph's memory is not. */
+static int keep_constant(const struct compile *compile, uint32_t index)
+{
+	const struct graph_storage *storage = &compile->graph->storages[index];
+	struct accel_model *model = compile->model;
+	struct model_piece *piece = &model->pieces[model->piece_count];
+
+	*piece = (struct model_piece) {
+		.offset = compile->storages[index].offset, .bytes = storage->bytes,
+		.file = storage->file, .file_offset = storage->file_offset,
+	};
+	if (storage->data) {
+		piece->data = malloc(storage->bytes);
+		if (!piece->data)
+			return error_set(-ENOMEM, "out of memory");
+		memcpy(piece->data, storage->data, storage->bytes);
+	}
+	model->piece_count++;
+	return 0;
+}
+
+static int keep_constants(const struct compile *compile)
+{
+	const struct accel_graph *graph = compile->graph;
+	struct accel_model *model = compile->model;
+	int ret = 0;
+
+	if (!model->keeps_weights)
+		return 0;
+	model->pieces = calloc(graph->storage_count, sizeof(*model->pieces));
+	if (!model->pieces)
+		return error_set(-ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < graph->storage_count && !ret; i++)
+		if (graph->storages[i].kind == STORAGE_CONSTANT && compile->storages[i].needed &&
+		    !compile->storages[i].in_place && graph->storages[i].bytes)
+			ret = keep_constant(compile, i);
+	return ret;
+}
+
 static int upload_constants(const struct compile *compile, struct accel_stream *stream)
 {
 	const struct accel_graph *graph = compile->graph;
@@ -381,7 +420,10 @@ static void compile_drop_files(const struct compile *compile)
 		bool used = false;
 
 		for (uint32_t s = 0; s < compile->graph->storage_count && !used; s++)
-			used = compile->storages[s].in_place && compile->storages[s].needed &&
+			used = (compile->storages[s].in_place || model->keeps_weights) &&
+			       compile->storages[s].needed &&
+			       compile->graph->storages[s].kind == STORAGE_CONSTANT &&
+			       !compile->graph->storages[s].data &&
 			       compile->graph->storages[s].file == i;
 		if (used)
 			continue;
@@ -482,6 +524,8 @@ static int compile_model(struct compile *compile, struct accel_model *model)
 	if (!ret)
 		ret = compile_buffers(compile, model);
 	if (!ret)
+		ret = keep_constants(compile);
+	if (!ret)
 		ret = compile_upload(compile, model);
 	if (!ret) {
 		compile_drop_files(compile);
@@ -509,7 +553,7 @@ int accel_model_compile_flags(struct accel_graph *graph, struct accel_context *c
 	if (!graph || !context || !out)
 		return error_set(-EINVAL, "no argument may be NULL");
 	*out = NULL;
-	if (flags & ~(uint32_t)ACCEL_MODEL_WEIGHTS_IN_PLACE)
+	if (flags & ~(uint32_t)(ACCEL_MODEL_WEIGHTS_IN_PLACE | ACCEL_MODEL_KEEP_WEIGHTS))
 		return error_set(-EINVAL, "unknown model flags 0x%x", flags);
 	if (graph->device != context->device)
 		return error_set(-EINVAL, "graph and context are not of the same device");
@@ -519,6 +563,7 @@ int accel_model_compile_flags(struct accel_graph *graph, struct accel_context *c
 	compile.output_tensors = calloc(graph->output_count, sizeof(*compile.output_tensors));
 	if (model && compile.output_tensors) {
 		model->context = context;
+		model->keeps_weights = flags & ACCEL_MODEL_KEEP_WEIGHTS;
 		compile.model = model;
 		ret = compile_model(&compile, model);
 	} else {
@@ -531,6 +576,10 @@ int accel_model_compile_flags(struct accel_graph *graph, struct accel_context *c
 		accel_model_destroy(model);
 		return ret;
 	}
+	pthread_mutex_lock(&context->lock);
+	LIST_INSERT_HEAD(&context->models, model, link);
+	model->is_listed = true;
+	pthread_mutex_unlock(&context->lock);
 	*out = model;
 	return 0;
 }

@@ -167,6 +167,7 @@ int inproc_vm_init(struct inproc_card *card);
 void inproc_vm_fini(struct inproc_card *card);
 int inproc_vm_create(struct transport *transport, bool user_queues, uint32_t *vm_id);
 void inproc_vm_destroy(struct transport *transport, uint32_t vm_id);
+int inproc_vm_query(struct transport *transport, uint32_t vm_id, struct drm_aci_query_vm *state);
 int inproc_vm_map(struct transport *transport, uint32_t vm_id, struct transport_bo *bo, uint64_t va,
 		  bool readonly);
 void inproc_vm_unmap(struct transport *transport, uint32_t vm_id, struct transport_bo *bo,

@@ -351,6 +351,7 @@ static const struct transport_ops inproc_ops = {
 	.identify = inproc_identify,
 	.vm_create = inproc_vm_create,
 	.vm_destroy = inproc_vm_destroy,
+	.vm_query = inproc_vm_query,
 	.vm_map = inproc_vm_map,
 	.vm_unmap = inproc_vm_unmap,
 	.bo_create = inproc_bo_create,

@@ -272,6 +272,18 @@ void inproc_vm_destroy(struct transport *transport, uint32_t vm_id)
 	free(vm);
 }
 
+/* This driver resets no card: it gives it up, and with that all that it held. */
+int inproc_vm_query(struct transport *transport, uint32_t vm_id, struct drm_aci_query_vm *state)
+{
+	struct inproc_card *card = to_inproc(transport);
+
+	(void)vm_id;
+	if (inproc_is_wedged(card))
+		return inproc_error_wedged();
+	*state = (struct drm_aci_query_vm) { .reset_generation = card->generation };
+	return 0;
+}
+
 int inproc_vm_map(struct transport *transport, uint32_t vm_id, struct transport_bo *base,
 		  uint64_t va, bool readonly)
 {

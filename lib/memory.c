@@ -119,7 +119,10 @@ int buffer_publish(struct accel_buffer *buffer, struct accel_buffer **out)
 		return ret;
 	}
 	pthread_mutex_init(&buffer->map_lock, NULL);
-	context_get(context);
+	pthread_mutex_lock(&context->lock);
+	context->users++;
+	LIST_INSERT_HEAD(&context->buffers, buffer, link);
+	pthread_mutex_unlock(&context->lock);
 	*out = buffer;
 	return 0;
 }
@@ -164,6 +167,9 @@ void accel_buffer_destroy(struct accel_buffer *buffer)
 	if (!buffer || device_is_inherited(buffer->context->device))
 		return;
 	context = buffer->context;
+	pthread_mutex_lock(&context->lock);
+	LIST_REMOVE(buffer, link);
+	pthread_mutex_unlock(&context->lock);
 	buffer_unbind(buffer);
 	context_transport(context)->ops->bo_destroy(buffer->bo);
 	pthread_mutex_destroy(&buffer->map_lock);
@@ -256,6 +262,7 @@ int accel_buffer_import_dmabuf(struct accel_context *context, int fd, struct acc
 	/* Where it is nobody tells: by the card it is always reached, by the CPU perhaps. */
 	buffer->placement = ACCEL_MEMORY_CARD;
 	buffer->flags = ACCEL_BUFFER_MAPPABLE;
+	buffer->is_imported = true;
 	ret = transport->ops->bo_import(transport, fd, &buffer->bo);
 	if (ret)
 		goto err_free;

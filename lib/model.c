@@ -3,7 +3,10 @@
 #include <stdlib.h>
 
 #include "error.h"
+#include "flow.h"
 #include "model.h"
+#include "retry_run.h"
+#include "stream.h"
 
 static void ports_free(struct model_port *ports, uint32_t count)
 {
@@ -16,6 +19,14 @@ void accel_model_destroy(struct accel_model *model)
 {
 	if (!model)
 		return;
+	if (model->is_listed && !device_is_inherited(model->context->device)) {
+		pthread_mutex_lock(&model->context->lock);
+		LIST_REMOVE(model, link);
+		pthread_mutex_unlock(&model->context->lock);
+	}
+	for (uint32_t i = 0; i < model->piece_count; i++)
+		free(model->pieces[i].data);
+	free(model->pieces);
 	accel_program_destroy(model->program);
 	accel_buffer_destroy(model->workspace);
 	accel_buffer_destroy(model->constants);
@@ -28,6 +39,34 @@ void accel_model_destroy(struct accel_model *model)
 	ports_free(model->inputs, model->input_count);
 	ports_free(model->outputs, model->output_count);
 	free(model);
+}
+
+static int model_reload_piece(struct accel_model *model, const struct model_piece *piece,
+			      struct accel_stream *stream)
+{
+	const struct model_file *file = &model->files[piece->file];
+
+	if (piece->data)
+		return accel_stream_upload(stream, model->constants, piece->offset, piece->data,
+					   piece->bytes);
+	if (file->buffer)
+		return accel_stream_copy_buffer(stream, model->constants, piece->offset,
+						file->buffer, piece->file_offset, piece->bytes);
+	return accel_stream_upload(stream, model->constants, piece->offset,
+				   file->file->map + piece->file_offset, piece->bytes);
+}
+
+int model_reload(struct accel_model *model, struct accel_stream *stream)
+{
+	int ret = 0;
+
+	if (model->constants && !model->keeps_weights) {
+		model->is_lost = true;
+		return 0;
+	}
+	for (uint32_t i = 0; i < model->piece_count && !ret; i++)
+		ret = model_reload_piece(model, &model->pieces[i], stream);
+	return ret;
 }
 
 void model_set_host_operations(struct accel_model *model, uint32_t count)
@@ -112,9 +151,55 @@ static int model_enqueue(struct accel_model *model, struct accel_stream *stream,
 	return ret;
 }
 
-int accel_model_run(struct accel_model *model, struct accel_stream *stream,
-		    const void *const *inputs, void *const *outputs)
+/** struct model_run - one inference */
+struct model_run {
+	struct accel_model *model;
+	const void *const *inputs;
+	void *const *outputs;
+};
+
+/*
+ * A failed enqueue may have left downloads into the caller's memory under way: wait in any case.
+ */
+static int model_run(const struct retry_work *work)
 {
+	const struct model_run *run = work->data;
+	int error, ret;
+
+	if (run->model->is_lost)
+		return error_set(-ENOTRECOVERABLE, "the model's weights were lost with the card's "
+				 "memory: compile it with ACCEL_MODEL_KEEP_WEIGHTS, or again");
+	error = model_enqueue(run->model, work->stream, run->inputs, run->outputs);
+	ret = accel_stream_synchronize(work->stream, ACCEL_WAIT_FOREVER);
+	return error ? error : ret;
+}
+
+/* Workspace is written before it is read: what counts are the constants and the caller's memory. */
+static int model_facts(const struct retry_work *work, struct retry_job *facts)
+{
+	const struct model_run *run = work->data;
+	const struct accel_model *model = run->model;
+
+	*facts = (struct retry_job) {
+		.restorable = !model->is_lost && (model->keeps_weights || !model->constants),
+	};
+	for (uint32_t i = 0; i < model->input_count; i++)
+		for (uint32_t o = 0; o < model->output_count; o++)
+			facts->accumulates |= flow_overlaps(run->inputs[i],
+							    model->inputs[i].info.bytes,
+							    run->outputs[o],
+							    model->outputs[o].info.bytes);
+	return 0;
+}
+
+int accel_model_run_retry(struct accel_model *model, struct accel_stream *stream,
+			  const void *const *inputs, void *const *outputs,
+			  const struct accel_retry *retry)
+{
+	struct model_run run = { model, inputs, outputs };
+	struct retry_work work = {
+		.run = model_run, .facts = model_facts, .data = &run, .stream = stream,
+	};
 	int ret;
 
 	if (!model || !stream)
@@ -124,16 +209,12 @@ int accel_model_run(struct accel_model *model, struct accel_stream *stream,
 		ret = model_check_pointers((const void *const *)outputs, model->output_count,
 					   "output");
 	if (!ret)
-		ret = model_enqueue(model, stream, inputs, outputs);
-	/*
-	 * A failed enqueue may have left downloads into the caller's memory under way: wait in any
-	 * case.
-	 */
-	if (ret) {
-		int error = ret;
+		ret = retry_check(retry);
+	return ret ? ret : retry_run(&work, retry);
+}
 
-		accel_stream_synchronize(stream, ACCEL_WAIT_FOREVER);
-		return error;
-	}
-	return accel_stream_synchronize(stream, ACCEL_WAIT_FOREVER);
+int accel_model_run(struct accel_model *model, struct accel_stream *stream,
+		    const void *const *inputs, void *const *outputs)
+{
+	return accel_model_run_retry(model, stream, inputs, outputs, NULL);
 }

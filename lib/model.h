@@ -18,6 +18,15 @@ struct model_file {
 	struct accel_buffer *buffer;	/* its memory, registered; NULL: not used in place */
 };
 
+/** struct model_piece - a constant that is uploaded again when card memory was lost */
+struct model_piece {
+	uint64_t offset;		/* in model->constants */
+	uint64_t bytes;
+	void *data;			/* own copy; NULL: in a file ... */
+	uint32_t file;			/* ... this one ... */
+	uint64_t file_offset;		/* ... there */
+};
+
 /** struct model_port - an input or output, at an offset in the workspace */
 struct model_port {
 	char *name;
@@ -27,6 +36,12 @@ struct model_port {
 
 struct accel_model {
 	struct accel_context *context;
+	LIST_ENTRY(accel_model) link;	/* in context->models */
+	bool is_listed;
+	bool keeps_weights;
+	bool is_lost;			/* its constants are, for good */
+	struct model_piece *pieces;	/* with keeps_weights: all that constants holds */
+	uint32_t piece_count;
 	struct accel_program *program;
 	struct accel_buffer *workspace;
 	struct accel_buffer *constants;	/* NULL: none */
@@ -41,6 +56,8 @@ struct accel_model {
 	struct accel_model_weights weights;
 };
 
+/** model_reload() - upload its constants again, or know that they are lost */
+int model_reload(struct accel_model *model, struct accel_stream *stream);
 /** model_set_host_operations() - the importer's count of what it computed at load time */
 void model_set_host_operations(struct accel_model *model, uint32_t count);
 

@@ -28,6 +28,11 @@ void accel_program_destroy(struct accel_program *program)
 {
 	if (!program)
 		return;
+	if (program->context && !device_is_inherited(program->context->device)) {
+		pthread_mutex_lock(&program->context->lock);
+		LIST_REMOVE(program, link);
+		pthread_mutex_unlock(&program->context->lock);
+	}
 	accel_buffer_destroy(program->code);
 	free(program->tensors);
 	free(program->ops);
@@ -509,5 +514,16 @@ int accel_program_load(struct accel_program *program, struct accel_context *cont
 	program->code = code;
 	program->code_bytes = le32toh(header.program_bytes);
 	program->context = context;
+	pthread_mutex_lock(&context->lock);
+	LIST_INSERT_HEAD(&context->programs, program, link);
+	pthread_mutex_unlock(&context->lock);
 	return 0;
+}
+
+int program_reload(struct accel_program *program, struct accel_stream *stream)
+{
+	struct aci_tcs_header header;
+	int ret = program_layout(program, &header);
+
+	return ret ? ret : program_upload(program, program->code, &header, stream);
 }

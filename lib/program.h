@@ -34,6 +34,7 @@ struct accel_program {
 	uint64_t macs;
 
 	struct accel_context *context;	/* of the load; NULL: not loaded */
+	LIST_ENTRY(accel_program) link;	/* in context->programs */
 	struct accel_buffer *code;
 	uint32_t code_bytes;
 };
@@ -50,6 +51,9 @@ struct program_op {
 	const struct accel_view *out;
 	uint64_t macs;			/* set by the check */
 };
+
+/** program_reload() - upload it again: card memory was lost */
+int program_reload(struct accel_program *program, struct accel_stream *stream);
 
 /* --- program_check.c: all set the text -------------------------------------------- */
 

@@ -50,6 +50,20 @@ void staging_release(struct staging *staging, uint64_t tail)
 	staging->tail = tail;
 }
 
+int staging_restore(struct staging *staging)
+{
+	void *map;
+	int ret;
+
+	staging->tail = staging->head;
+	if (!staging->buffer)
+		return 0;
+	ret = accel_buffer_map(staging->buffer, &map);
+	if (!ret)
+		staging->map = map;
+	return ret;
+}
+
 void staging_fini(struct staging *staging)
 {
 	accel_buffer_destroy(staging->buffer);

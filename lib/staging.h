@@ -35,6 +35,8 @@ int staging_alloc(struct staging *staging, struct accel_context *context, uint64
 		  struct staging_chunk *chunk);
 /** staging_release() - all below position @tail (an earlier head) is free */
 void staging_release(struct staging *staging, uint64_t tail);
+/** staging_restore() - nothing is in it any more; its memory may be elsewhere */
+int staging_restore(struct staging *staging);
 void staging_fini(struct staging *staging);
 
 #endif

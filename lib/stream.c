@@ -24,7 +24,13 @@ void stream_unref(struct accel_stream *stream)
 		return;
 	pthread_mutex_destroy(&stream->lock);
 	pthread_cond_destroy(&stream->unpinned);
+	free(stream->gaps);
 	free(stream);
+}
+
+uint64_t stream_queue_point(const struct accel_stream *stream, uint64_t point)
+{
+	return point > stream->point_base ? point - stream->point_base : 0;
 }
 
 static void stream_pin_locked(struct accel_stream *stream)
@@ -83,6 +89,7 @@ static void stream_fail(struct accel_stream *stream, int error, uint32_t status,
 {
 	if (stream->error)
 		return;
+	stream->loss = retry_classify(error, status, 0);
 	stream->error = error;
 	stream->status = status;
 	stream->error_index = index;
@@ -95,7 +102,7 @@ static void stream_check(struct accel_stream *stream)
 	struct drm_aci_query_queue state;
 	int ret, error;
 
-	if (stream->error || stream->closed)
+	if (stream->error || stream->closed || !stream->queue)
 		return;
 	ret = stream_ops(stream)->query(stream->queue, &state);
 	if (ret) {
@@ -105,14 +112,21 @@ static void stream_check(struct accel_stream *stream)
 	if (!state.error_count && state.state != ACI_QUEUE_STATE_ERROR && !(state.flags & (DRM_ACI_QUEUE_BANNED | DRM_ACI_QUEUE_GUILTY |
 						   DRM_ACI_QUEUE_INNOCENT)))
 		return;
+	/* What has run since then has read zeros, and may have failed by that. */
+	if (state.flags & DRM_ACI_QUEUE_INNOCENT && context_memory_is_lost(stream->context)) {
+		stream_fail(stream, -ECANCELED, ACI_STATUS_CARD_RESET, stream->settled_descs, 0);
+		return;
+	}
 	error = error_from_status(state.error);
 	if (!error)
 		error = state.flags & DRM_ACI_QUEUE_GUILTY ? -ETIMEDOUT : -ECANCELED;
 	/* A reset of the card is the fault of no descriptor. */
 	stream_fail(stream, error, state.error,
-		    state.error && state.error != ACI_STATUS_CARD_RESET ? state.error_index
-									 : state.completed,
+		    stream->desc_base + (state.error && state.error != ACI_STATUS_CARD_RESET
+						 ? state.error_index
+						 : state.completed),
 		    state.error_info);
+	stream->loss = retry_classify(error, state.error, state.flags);
 }
 
 static void drop_downloads(struct stream_downloads *downloads)
@@ -168,6 +182,7 @@ static void stream_settle(struct accel_stream *stream, uint64_t point)
 			stream->jobs_good++;
 		}
 		stream->settled = job->point;
+		stream->settled_descs = job->end;
 		staging_release(&stream->staging, job->staging_head);
 		stream_put_job(stream, job);
 	}
@@ -178,11 +193,12 @@ static int stream_wait_locked(struct accel_stream *stream, uint64_t point, uint6
 {
 	int ret;
 
-	if (point <= stream->settled || stream->closed)
+	if (point <= stream->settled || stream->closed || !stream->queue)
 		return 0;
 	stream_pin_locked(stream);
 	pthread_mutex_unlock(&stream->lock);
-	ret = stream_ops(stream)->wait(stream->queue, point, deadline_ns);
+	ret = stream_ops(stream)->wait(stream->queue, stream_queue_point(stream, point),
+				       deadline_ns);
 	pthread_mutex_lock(&stream->lock);
 	stream_unpin_locked(stream);
 	if (ret == -ETIME)
@@ -200,8 +216,10 @@ static int stream_wait_locked(struct accel_stream *stream, uint64_t point, uint6
 
 static int stream_result(struct accel_stream *stream, uint64_t point)
 {
-	if (point <= stream->good)
-		return 0;
+	int ret = stream->gap_count ? stream_find_gap(stream, point) : 0;
+
+	if (ret || point <= stream->good)
+		return ret;
 	if (stream->error)
 		return stream_fail_text(stream);
 	if (stream->closed)
@@ -273,7 +291,7 @@ int stream_submit(struct accel_stream *stream, const struct aci_desc *descs, uin
 		return stream->error ? stream_fail_text(stream) : ret;
 	}
 	stream->submitted_descs += count;
-	stream->submitted = job->point = point;
+	stream->submitted = job->point = stream->point_base + point;
 	job->end = stream->submitted_descs;
 	job->staging_head = stream->staging.head;
 	TAILQ_INSERT_TAIL(&stream->jobs, job, link);
@@ -332,7 +350,7 @@ static int stream_signal(struct accel_stream *stream)
 		return ret;
 	point = stream->submitted + stream->batch_count + 1;
 	desc.signal.addr = htole64(stream->fence.address);
-	desc.signal.value = htole64(stream->fence.base + point);
+	desc.signal.value = htole64(stream->fence.base + stream_queue_point(stream, point));
 	stream_append(stream, &desc);
 	stream->signalled = point;
 	return 0;
@@ -399,9 +417,9 @@ static int stream_check_options(const struct accel_device *device,
 	return 0;
 }
 
-static int stream_create_queue(struct accel_context *context,
-			       const struct transport_queue_options *options,
-			       struct transport_queue **queue)
+int stream_create_queue(struct accel_context *context,
+			const struct transport_queue_options *options,
+			struct transport_queue **queue)
 {
 	struct transport *transport = context_transport(context);
 
@@ -440,6 +458,7 @@ int accel_stream_create(struct accel_context *context, const struct accel_stream
 		return ret;
 	}
 	stream->context = context;
+	stream->options = queue;
 	stream->opcodes = context->device->opcodes[options->engine];
 	stream->batch_max = queue.ring_entries < STREAM_BATCH_MAX ? queue.ring_entries
 								  : STREAM_BATCH_MAX;
@@ -449,24 +468,30 @@ int accel_stream_create(struct accel_context *context, const struct accel_stream
 	TAILQ_INIT(&stream->jobs);
 	TAILQ_INIT(&stream->spare);
 	STAILQ_INIT(&stream->downloads);
-	context_get(context);
+	pthread_mutex_lock(&context->lock);
+	context->users++;
+	LIST_INSERT_HEAD(&context->streams, stream, link);
+	pthread_mutex_unlock(&context->lock);
 	*out = stream;
 	return 0;
 }
 
-/*
- * What has ended by now keeps its result; what has not is cancelled. Nobody waited for downloads
- * that are still here: their memory may be gone.
- */
-static void stream_settle_ended(struct accel_stream *stream)
+void stream_drop_downloads(struct accel_stream *stream)
 {
 	struct stream_job *job;
 
 	drop_downloads(&stream->downloads);
 	TAILQ_FOREACH(job, &stream->jobs, link)
 		drop_downloads(&job->downloads);
+}
+
+void stream_settle_ended(struct accel_stream *stream)
+{
+	struct stream_job *job;
+
 	while ((job = TAILQ_FIRST(&stream->jobs))) {
-		int ret = stream_ops(stream)->wait(stream->queue, job->point, 0);
+		int ret = stream_ops(stream)->wait(stream->queue,
+						   stream_queue_point(stream, job->point), 0);
 
 		if (ret < 0)
 			return;
@@ -476,7 +501,7 @@ static void stream_settle_ended(struct accel_stream *stream)
 	}
 }
 
-static void stream_drop_work(struct accel_stream *stream)
+void stream_drop_work(struct accel_stream *stream)
 {
 	struct stream_job *job;
 
@@ -496,20 +521,14 @@ void accel_stream_destroy(struct accel_stream *stream)
 	if (!stream || device_is_inherited(stream->context->device))
 		return;
 	context = stream->context;
+	pthread_mutex_lock(&context->lock);
+	LIST_REMOVE(stream, link);
+	pthread_mutex_unlock(&context->lock);
+	/* Nobody waited for downloads that are still here: what has not ended is cancelled. */
 	pthread_mutex_lock(&stream->lock);
-	stream_settle_ended(stream);
-	stream->closed = true;
+	stream_drop_downloads(stream);
 	pthread_mutex_unlock(&stream->lock);
-	/* Waiters return now, and must be out before the queue goes. */
-	stream_ops(stream)->cancel(stream->queue);
-	pthread_mutex_lock(&stream->lock);
-	while (stream->pins)
-		pthread_cond_wait(&stream->unpinned, &stream->lock);
-	stream_drop_work(stream);
-	fence_put(&context->fences, &stream->fence);
-	stream_ops(stream)->free(stream->queue);
-	stream->queue = NULL;
-	pthread_mutex_unlock(&stream->lock);
+	stream_detach(stream);
 	staging_fini(&stream->staging);
 	stream_unref(stream);
 	context_put(context);
@@ -577,6 +596,8 @@ int accel_stream_get_stats(struct accel_stream *stream, struct accel_stream_stat
 	ret = device_check_process(stream->context->device);
 	if (ret)
 		return ret;
+	if (!stream->queue)
+		return stream_fail_text(stream);
 	ret = stream_ops(stream)->query(stream->queue, &state);
 	if (ret)
 		return ret;
@@ -592,6 +613,7 @@ int accel_stream_get_stats(struct accel_stream *stream, struct accel_stream_stat
 		.error_info = state.error_info,
 	};
 	if (stream->context->user_queues)
-		stats->jobs_completed = stream_jobs_completed(stream, state.completed);
+		stats->jobs_completed = stream_jobs_completed(stream,
+							      stream->desc_base + state.completed);
 	return 0;
 }

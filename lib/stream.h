@@ -7,6 +7,10 @@
  * settle jobs. stream->lock covers everything; it is given up while waiting.
  * A thread that uses the queue without the lock is counted in "pins", which
  * the end of the stream waits for. Only one stream's lock is held at a time.
+ *
+ * A restored stream has a new queue, whose points and descriptors count from 0.
+ * Those of the stream go on counting: the bases are what lies between. What was
+ * lost with the old queue is remembered, since events may point to it.
  */
 #ifndef LIB_STREAM_H
 #define LIB_STREAM_H
@@ -15,6 +19,7 @@
 #include <sys/queue.h>
 
 #include "context.h"
+#include "retry.h"
 #include "staging.h"
 
 #define STREAM_BATCH_MAX	64u
@@ -38,9 +43,22 @@ struct stream_job {
 
 TAILQ_HEAD(stream_jobs, stream_job);
 
+/** struct stream_gap - points after @after up to @upto ended with the queue they were in */
+struct stream_gap {
+	uint64_t after;
+	uint64_t upto;
+	int error;
+};
+
 struct accel_stream {
 	struct accel_context *context;
-	struct transport_queue *queue;	/* NULL once destroyed */
+	LIST_ENTRY(accel_stream) link;	/* in context->streams */
+	struct transport_queue_options options;	/* to make a queue again */
+	struct transport_queue *queue;	/* NULL once destroyed, or while it could not be restored */
+	uint64_t point_base;		/* of the stream, at point 0 of the queue */
+	uint64_t desc_base;		/* likewise, descriptors */
+	struct stream_gap *gaps;
+	uint32_t gap_count;
 	uint64_t opcodes;		/* what its engine class takes */
 	unsigned int refs;		/* atomic: the owner and events */
 
@@ -62,11 +80,13 @@ struct accel_stream {
 	uint64_t submitted_descs;
 	uint64_t jobs_good;			/* jobs that ended well */
 	uint64_t settled;			/* all points up to it have ended */
+	uint64_t settled_descs;			/* likewise */
 	uint64_t good;				/* all points up to it ended well */
 
 	struct fence fence;			/* with user queues, once an event was recorded */
 	uint64_t signalled;			/* point that the last SIGNAL raises it to */
 
+	enum accel_loss loss;			/* what its failure is */
 	int error;				/* how the stream failed; 0: it did not */
 	uint32_t status;			/* ACI_STATUS_* of it, 0: none */
 	uint64_t error_index;
@@ -87,6 +107,23 @@ void stream_unpin(struct accel_stream *stream);
 /** stream_wait() - for the job at @point; the result is that job's */
 int stream_wait(struct accel_stream *stream, uint64_t point, uint64_t timeout_ns);
 
+/** stream_queue_point() - @point in the present queue; 0: it ended before that was made */
+uint64_t stream_queue_point(const struct accel_stream *stream, uint64_t point);
+/** stream_create_queue() - by stream->options */
+int stream_create_queue(struct accel_context *context,
+			const struct transport_queue_options *options,
+			struct transport_queue **queue);
+
+/* --- stream_restore.c: nobody else gives commands --------------------------------- */
+/** stream_detach() - end all work, settle it, free the queue: nobody is inside any more */
+void stream_detach(struct accel_stream *stream);
+/** stream_suspend() - stream_detach(); the stream has failed until stream_attach() */
+void stream_suspend(struct accel_stream *stream);
+/** stream_attach() - a suspended stream works again, in the context's present VM */
+int stream_attach(struct accel_stream *stream);
+/** stream_find_gap() - how a point ended that is in a gap; 0: in none */
+int stream_find_gap(const struct accel_stream *stream, uint64_t point);
+
 /* --- stream.c, with stream->lock held --------------------------------------------- */
 /** stream_reserve() - make room for one more descriptor in the batch. Fails as the stream failed.
  */
@@ -106,5 +143,11 @@ int stream_submit(struct accel_stream *stream, const struct aci_desc *descs, uin
 int stream_stage(struct accel_stream *stream, uint64_t bytes, struct staging_chunk *chunk);
 /** stream_fail_text() - sets the text. Return: stream->error */
 int stream_fail_text(struct accel_stream *stream);
+/** stream_drop_downloads() - of the batch and of all jobs: their memory may be gone */
+void stream_drop_downloads(struct accel_stream *stream);
+/** stream_settle_ended() - what has ended by now keeps its result */
+void stream_settle_ended(struct accel_stream *stream);
+/** stream_drop_work() - forget all jobs */
+void stream_drop_work(struct accel_stream *stream);
 
 #endif

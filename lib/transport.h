@@ -30,6 +30,7 @@ struct transport_queue_ops;
 struct transport {
 	const struct transport_ops *ops;
 	bool has_user_queues;		/* the driver makes them, if the card can */
+	unsigned int refs;		/* atomic: the device and its contexts; see device.c */
 };
 
 /** struct transport_bo - memory */
@@ -100,6 +101,8 @@ struct transport_ops {
 	/** @vm_create: @user_queues: of mode LONG_RUNNING, else FENCE */
 	int (*vm_create)(struct transport *transport, bool user_queues, uint32_t *vm_id);
 	void (*vm_destroy)(struct transport *transport, uint32_t vm_id);
+	int (*vm_query)(struct transport *transport, uint32_t vm_id,
+			struct drm_aci_query_vm *state);
 	/** @vm_map: the whole BO at @va */
 	int (*vm_map)(struct transport *transport, uint32_t vm_id, struct transport_bo *bo,
 		      uint64_t va, bool readonly);

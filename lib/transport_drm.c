@@ -78,6 +78,12 @@ static int drm_vm_create(struct transport *transport, bool user_queues, uint32_t
 	return ret;
 }
 
+static int drm_vm_query(struct transport *transport, uint32_t vm_id,
+			struct drm_aci_query_vm *state)
+{
+	return drm_query(to_drm(transport), DRM_ACI_QUERY_VM, vm_id, state, sizeof(*state));
+}
+
 static void drm_vm_destroy(struct transport *transport, uint32_t vm_id)
 {
 	struct drm_aci_vm_destroy destroy = { .vm_id = vm_id };
@@ -212,6 +218,7 @@ static const struct transport_ops drm_ops = {
 	.identify = drm_identify,
 	.vm_create = drm_vm_create,
 	.vm_destroy = drm_vm_destroy,
+	.vm_query = drm_vm_query,
 	.vm_map = drm_vm_map,
 	.vm_unmap = drm_vm_unmap,
 	.bo_create = drm_bo_create,

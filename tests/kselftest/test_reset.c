@@ -73,6 +73,8 @@ static void check_memory_lost(struct __test_metadata *_metadata, FIXTURE_DATA(re
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &queue,
 			    sizeof(queue)));
 	EXPECT_FALSE(queue.flags & DRM_ACI_QUEUE_BANNED);
+	/* Also if it was idle. */
+	EXPECT_TRUE(queue.flags & DRM_ACI_QUEUE_INNOCENT);
 }
 
 /* --- The ladder --- */

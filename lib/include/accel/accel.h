@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define ACCEL_VERSION_MAJOR	0
-#define ACCEL_VERSION_MINOR	2
+#define ACCEL_VERSION_MINOR	3
 
 /** accel_version() - version of the library at run time: major << 16 | minor. Thread-safe. */
 uint32_t accel_version(void);
@@ -267,6 +267,28 @@ enum accel_loss {
 	ACCEL_LOSS_CARD,	/* the card: it is gone or wedged */
 };
 
+/** accel_context_get_loss() - what was lost since creation or the last restore. Thread-safe. */
+int accel_context_get_loss(struct accel_context *context, enum accel_loss *loss);
+/**
+ * accel_context_restore() - let a context that has lost something work again
+ * @device: another open card of the same kind, or NULL: its own; if that is gone
+ *	the card with its serial number is opened
+ *
+ * Handles and card addresses stay. Streams that have failed by the loss, or all
+ * if memory or card are lost, get new queues: their unfinished work is lost, and
+ * events of it say so. If memory is lost, buffers are zero, but for registered
+ * memory; programs are uploaded again, and the weights of models that were
+ * compiled with ACCEL_MODEL_KEEP_WEIGHTS; other models then fail with
+ * -ENOTRECOVERABLE. If the card was lost, accel_buffer_map() returns new
+ * addresses, and the old ones are not valid any more. A context that was moved
+ * to another card belongs to it; both must be open as long as it exists.
+ *
+ * Return: 0; -ENODEV the card is not back, -EXDEV @device is of another kind,
+ * -EOPNOTSUPP there is imported memory, -ENOSPC; it may be called again. No other
+ * thread uses the context or its objects meanwhile.
+ */
+int accel_context_restore(struct accel_context *context, struct accel_device *device);
+
 /** accel_status_text() - what an ACI_STATUS_* means, in words. Thread-safe. */
 const char *accel_status_text(uint32_t status);
 
@@ -384,6 +406,54 @@ int accel_stream_exec(struct accel_stream *stream, struct accel_program *program
 int accel_stream_exec_blob(struct accel_stream *stream, const uint8_t uuid[16], uint64_t address, uint32_t bytes,
 			   const struct accel_argument *arguments, uint32_t count);
 
+/** struct accel_transfer - bytes between the caller's memory and a buffer */
+struct accel_transfer {
+	struct accel_buffer *buffer;
+	uint64_t offset;
+	void *memory;
+	uint64_t bytes;
+};
+
+#define ACCEL_JOB_IDEMPOTENT	(1u << 0)	/* running it twice does no harm, whatever it seems */
+
+/** struct accel_job - uploads, one run of a program, downloads */
+struct accel_job {
+	const struct accel_transfer *uploads;
+	const struct accel_transfer *downloads;
+	struct accel_program *program;
+	const struct accel_argument *arguments;
+	uint32_t upload_count;
+	uint32_t download_count;
+	uint32_t argument_count;
+	uint32_t flags;			/* ACCEL_JOB_* */
+};
+
+/** struct accel_retry - what to do about a job that was lost with a reset, or with the card */
+struct accel_retry {
+	uint32_t attempts;		/* it is run again, at most */
+	uint32_t device_count;
+	/* Open cards of the same kind, tried in this order if its own cannot be restored. */
+	struct accel_device *const *devices;
+};
+
+/**
+ * accel_stream_run() - run a job, wait for it, and run it again if it was lost
+ * @retry: NULL: never
+ *
+ * A lost job is run again in the context restored as accel_context_restore()
+ * does it, with all that this says, if that gives what the first attempt would
+ * have given: it must not overwrite what it has read before it wrote it itself
+ * (unless ACCEL_JOB_IDEMPOTENT), and if memory was lost it may read no more than
+ * its uploads and registered memory. It ends once, and returns once.
+ *
+ * Return: 0; -ENOTRECOVERABLE (with @retry) state lost: it may not be run again,
+ * and the memory that it writes may have been written in part; -ENODEV,
+ * -ECANCELED lost, and no attempt is left; else as accel_event_wait(). Work that
+ * was in the stream before is not part of the job and not run again.
+ */
+int accel_stream_run(struct accel_stream *stream, const struct accel_job *job,
+		     const struct accel_retry *retry);
+
 /**
  * accel_program_get_stats() - operations and multiply-accumulates of one run
  * @macs: of the operations with recorded sizes only; one whose sizes come from
@@ -450,6 +520,7 @@ struct accel_model;
 int accel_model_compile(struct accel_graph *graph, struct accel_context *context, struct accel_model **model);
 
 #define ACCEL_MODEL_WEIGHTS_IN_PLACE	(1u << 0)	/* constants in files are not moved to the card */
+#define ACCEL_MODEL_KEEP_WEIGHTS	(1u << 1)	/* in host memory too, for accel_context_restore() */
 
 /**
  * accel_model_compile_flags() - accel_model_compile() with ACCEL_MODEL_*
@@ -574,6 +645,16 @@ int accel_model_get_weights(const struct accel_model *model, struct accel_model_
  */
 int accel_model_run(struct accel_model *model, struct accel_stream *stream, const void *const *inputs,
 		    void *const *outputs);
+/**
+ * accel_model_run_retry() - accel_model_run(), run again if it was lost
+ *
+ * As accel_stream_run(). After a loss of memory it can be run again if the model
+ * was compiled with ACCEL_MODEL_KEEP_WEIGHTS or has no constants in card memory.
+ * Inputs must not overlap outputs, or it is not run again at all.
+ */
+int accel_model_run_retry(struct accel_model *model, struct accel_stream *stream,
+			  const void *const *inputs, void *const *outputs,
+			  const struct accel_retry *retry);
 
 #ifdef __cplusplus
 }
