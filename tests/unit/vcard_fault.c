@@ -619,6 +619,28 @@ static void test_refused(void **state)
 	assert_int_equal(vcard_ctl(rig->card, "event lose", reply, sizeof(reply)), -EINVAL);
 }
 
+/* Only the place that is named lies, as often as told, the same for the same seed. */
+static void test_defy(void **state)
+{
+	struct rig *rig = *state;
+	uint32_t lies[2][6], wrong = 0;
+
+	for (unsigned int round = 0; round < 2; round++) {
+		rig_ctl(rig, "seed 5");
+		rig_ctl(rig, "defy 6 place=registers");
+		for (unsigned int i = 0; i < 6; i++)
+			lies[round][i] = rig_read32(rig, ACI_REG_MAGIC);
+		assert_int_equal(rig_read32(rig, ACI_REG_MAGIC), ACI_MAGIC);
+	}
+	assert_memory_equal(lies[0], lies[1], sizeof(lies[0]));
+	for (unsigned int i = 0; i < 6; i++)
+		wrong += lies[0][i] != ACI_MAGIC;
+	assert_in_range(wrong, 1, 6);
+	rig_ctl(rig, "defy 1000 place=replies");
+	assert_int_equal(rig_read32(rig, ACI_REG_MAGIC), ACI_MAGIC);
+	rig_ctl(rig, "defy 0 place=replies");
+}
+
 /* The manual page explains every fault of the table. */
 static void test_documented(void **state)
 {
@@ -658,6 +680,7 @@ int main(void)
 		rig_test(test_stray_dma),
 		rig_test(test_reset_levels),
 		rig_test(test_removal),
+		rig_test(test_defy),
 		rig_test(test_list),
 		rig_test(test_refused),
 		cmocka_unit_test(test_documented),

@@ -38,8 +38,14 @@ unsigned int admin_write_data(struct vcard *card, struct admin_command *command,
 			      uint32_t bytes)
 {
 	uint32_t room = le32toh(command->cmd.data_bytes);
+	uint64_t page[ACI_PAGE_SIZE / sizeof(uint64_t)];
 
 	bytes = MIN(bytes, room);
+	if (bytes <= sizeof(page) && fault_look(card, FAULT_DEFY, NULL)) {
+		memcpy(page, data, bytes);
+		fault_defy(card, FAULT_PLACE_REPLIES, page, bytes);
+		data = page;
+	}
 	if (!dma_write(&card->dma, le64toh(command->cmd.data), data, bytes))
 		return ACI_STATUS_DMA_ERROR;
 	command->result = bytes;
@@ -174,7 +180,9 @@ static void post_completion(struct vcard *card, const struct admin_command *comm
 	uint64_t tail = le16toh(command->cmd.cid) | (uint64_t)status << 16 | phase << 32;
 
 	/* The half with the phase last: it says that the rest is there. */
-	if (!dma_store64(&card->dma, at, command->result) ||
+	tail = fault_defy64(card, FAULT_PLACE_COMPLETIONS, tail);
+	if (!dma_store64(&card->dma, at,
+			 fault_defy64(card, FAULT_PLACE_COMPLETIONS, command->result)) ||
 	    !dma_store64(&card->dma, at + sizeof(uint64_t), tail)) {
 		give_up(card, ACI_STATUS_DMA_ERROR);
 		return;

@@ -18,7 +18,7 @@ enum {
 	P_FIELD = 1 << 5,
 	/* its value, one at most */
 	P_MS = 1 << 6, P_US = 1 << 7, P_STATUS = 1 << 8, P_BY = 1 << 9, P_CELSIUS = 1 << 10,
-	P_ADDRESS = 1 << 11,
+	P_ADDRESS = 1 << 11, P_PLACE = 1 << 14,
 	/* how often */
 	P_COUNT = 1 << 12, P_TIMES = 1 << 13,
 	P_NEEDED = P_LEVEL | P_MS | P_US | P_CELSIUS | P_ADDRESS,
@@ -48,6 +48,10 @@ static const struct param {
 	{ P_BY, "by", "by=N", NULL, UINT64_MAX },
 	{ P_CELSIUS, "celsius", "celsius=N", NULL, 500 },
 	{ P_ADDRESS, "address", "address=N", NULL, UINT64_MAX },
+	{ P_PLACE, "place", "place=registers|replies|completions|invalidations|notifications|events|"
+	  "records|pages",
+	  (const char *const[]){ "registers", "replies", "completions", "invalidations",
+				 "notifications", "events", "records", "pages", NULL }, 0 },
 };
 
 static int act_ecc_corrected(struct vcard *card, const struct fault_arm *arm, struct reply *reply);
@@ -151,6 +155,9 @@ static const struct spec {
 	[FAULT_POWER_LOSE] = { "power", "lose", OFTEN, COUNTS, 0, NULL,
 		"Lose power in D3hot, as in a system that sleeps: in D0 again, the card is in its "
 		"power-on state and has lost its memory." },
+	[FAULT_DEFY] = { "defy", NULL, P_PLACE | OFTEN, COUNTS, 0, NULL,
+		"Be hostile: change words at random that the card writes for the host or answers "
+		"reads of registers with, and do all else as told." },
 	{ "heartbeat", "start", 0, ENDS, FAULT_HEARTBEAT_STOP, NULL,
 		"Start the heartbeat again." },
 	{ "restore", NULL, 0, ENDS, FAULT_REMOVE, act_restore,
@@ -241,6 +248,56 @@ bool fault_take_field(struct vcard *card, enum fault_id id, int target, int fiel
 bool fault_take(struct vcard *card, enum fault_id id, int target, struct fault *fault)
 {
 	return fault_take_field(card, id, target, FAULT_ANY, fault);
+}
+
+/* All kinds of wrong: a bit, a neighbour, an extreme, anything. */
+static uint64_t defy(uint64_t value, uint64_t random)
+{
+	switch (random % 8) {
+	case 0:
+		return 0;
+	case 1:
+		return UINT64_MAX;
+	case 2:
+		return value + 1;
+	case 3:
+		return value - 1;
+	case 4:
+		return value ^ 1ull << (random >> 8 & 63);
+	case 5:
+		return value ^ random << 32;
+	case 6:
+		return value | 1ull << 63;
+	default:
+		return random >> 3;
+	}
+}
+
+uint64_t fault_defy64(struct vcard *card, enum fault_place place, uint64_t value)
+{
+	struct fault fault;
+
+	if (!fault_take_field(card, FAULT_DEFY, FAULT_ANY, place, &fault))
+		return value;
+	return defy(value, fault.random);
+}
+
+void fault_defy(struct vcard *card, enum fault_place place, void *data, uint64_t bytes)
+{
+	struct fault fault;
+	uint64_t value;
+
+	if (bytes < sizeof(value) ||
+	    !fault_take_field(card, FAULT_DEFY, FAULT_ANY, place, &fault))
+		return;
+	for (uint64_t word = 0; word <= fault.random >> 62; word++) {
+		uint64_t offset = (fault.random >> 8 * word) % (bytes / sizeof(value)) *
+				  sizeof(value);
+
+		memcpy(&value, (uint8_t *)data + offset, sizeof(value));
+		value = defy(value, fault.random >> word);
+		memcpy((uint8_t *)data + offset, &value, sizeof(value));
+	}
 }
 
 bool fault_look(struct vcard *card, enum fault_id id, uint64_t *value)
@@ -420,7 +477,7 @@ static const char *set_param(struct vcard *card, const struct param *param, cons
 		return "a parameter has no such value";
 	if (param->bit & (P_CLASS | P_VECTOR | P_OPCODE | P_LEVEL))
 		arm->target = (int)value;
-	else if (param->bit == P_FIELD)
+	else if (param->bit & (P_FIELD | P_PLACE))
 		arm->field = (int)value;
 	else
 		arm->value = value;

@@ -60,6 +60,7 @@ enum fault_id {
 	FAULT_RESET_HANG,
 	FAULT_REMOVE,
 	FAULT_POWER_LOSE,
+	FAULT_DEFY,
 	FAULT_COUNT,
 };
 
@@ -69,6 +70,18 @@ enum fault_id {
 
 /* Fields of "count ahead" and "count back". */
 enum fault_field { FAULT_FIELD_FETCHED, FAULT_FIELD_STARTED, FAULT_FIELD_COMPLETED };
+
+/* Where the card writes what the host reads: places of "defy". */
+enum fault_place {
+	FAULT_PLACE_REGISTERS,
+	FAULT_PLACE_REPLIES,		/* of admin commands: identify and log pages */
+	FAULT_PLACE_COMPLETIONS,	/* of the admin queue */
+	FAULT_PLACE_INVALIDATIONS,
+	FAULT_PLACE_NOTIFICATIONS,
+	FAULT_PLACE_EVENTS,
+	FAULT_PLACE_RECORDS,
+	FAULT_PLACE_USER_PAGES,
+};
 
 /** struct fault - one that was taken */
 struct fault {
@@ -105,6 +118,10 @@ bool fault_take(struct vcard *card, enum fault_id id, int target, struct fault *
 /** fault_take_field() - the same for faults with a field */
 bool fault_take_field(struct vcard *card, enum fault_id id, int target, int field,
 		      struct fault *fault);
+/** fault_defy64() - @value, or what a hostile card would write in its place */
+uint64_t fault_defy64(struct vcard *card, enum fault_place place, uint64_t value);
+/** fault_defy() - the same for @bytes, a multiple of 8 */
+void fault_defy(struct vcard *card, enum fault_place place, void *data, uint64_t bytes);
 /** fault_look() - armed, without taking it; for faults that last. @value: may be NULL */
 bool fault_look(struct vcard *card, enum fault_id id, uint64_t *value);
 void fault_clear(struct vcard *card, enum fault_id id);

@@ -64,14 +64,19 @@ static unsigned int execute(struct vcard *card, const struct aci_inv_cmd *cmd)
 	return status;
 }
 
+static bool store_inv_record(struct vcard *card, size_t field, uint64_t value)
+{
+	return dma_store64(&card->dma, card->inval.record_base + field,
+			   fault_defy64(card, FAULT_PLACE_INVALIDATIONS, value));
+}
+
 static bool publish(struct vcard *card)
 {
 	const struct inval *inval = &card->inval;
-	const size_t completed = offsetof(struct aci_inv_record, completed);
-	const size_t error = offsetof(struct aci_inv_record, error);
 
-	return dma_store64(&card->dma, inval->record_base + error, inval->error) &&
-	       dma_store64(&card->dma, inval->record_base + completed, inval->completed);
+	return store_inv_record(card, offsetof(struct aci_inv_record, error), inval->error) &&
+	       store_inv_record(card, offsetof(struct aci_inv_record, completed),
+				inval->completed);
 }
 
 static void give_up(struct vcard *card, uint16_t code)

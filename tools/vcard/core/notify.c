@@ -207,7 +207,8 @@ bool notify_post(struct vcard *card, unsigned int index, uint16_t queue_id)
 		/* One store: an entry is never seen in half. */
 		posted = dma_store64(&card->dma,
 				     ring->base + slot * sizeof(struct aci_notify_entry),
-				     queue_id | phase << 32);
+				     fault_defy64(card, FAULT_PLACE_NOTIFICATIONS,
+						  queue_id | phase << 32));
 		if (posted) {
 			ring->posted++;
 			raise_limited(card, index, ring);
@@ -222,10 +223,13 @@ static bool write_event(struct vcard *card, const struct event_ring *ring, struc
 	uint32_t slot = ring->posted & ((1u << ring->shift) - 1);
 	uint64_t at = ring->base + (uint64_t)slot * sizeof(*event);
 	const size_t phase_at = offsetof(struct aci_event, phase);
+	uint64_t phase = phase_of(ring->posted, ring->shift);
 
+	fault_defy(card, FAULT_PLACE_EVENTS, event, phase_at);
 	/* The phase last: it says that the rest is there. */
 	return dma_write(&card->dma, at, event, phase_at) &&
-	       dma_store64(&card->dma, at + phase_at, phase_of(ring->posted, ring->shift));
+	       dma_store64(&card->dma, at + phase_at,
+			   fault_defy64(card, FAULT_PLACE_EVENTS, phase));
 }
 
 /* Injected: anything but the phase, which write_event() writes. */

@@ -11,7 +11,8 @@
 
 static void write_event_index(struct queue *queue, uint64_t value)
 {
-	dma_store64(&queue->card->dma, queue->user_page + EVENT_INDEX, value);
+	dma_store64(&queue->card->dma, queue->user_page + EVENT_INDEX,
+		    fault_defy64(queue->card, FAULT_PLACE_USER_PAGES, value));
 }
 
 void poll_watch(struct queue *queue)

@@ -15,12 +15,14 @@
 
 static bool store_record(struct queue *queue, size_t field, uint64_t value)
 {
-	return dma_store64(&queue->card->dma, queue->record + field, value);
+	return dma_store64(&queue->card->dma, queue->record + field,
+			   fault_defy64(queue->card, FAULT_PLACE_RECORDS, value));
 }
 
 static bool store_user(struct queue *queue, size_t field, uint64_t value)
 {
-	return dma_store64(&queue->card->dma, queue->user_page + field, value);
+	return dma_store64(&queue->card->dma, queue->user_page + field,
+			   fault_defy64(queue->card, FAULT_PLACE_USER_PAGES, value));
 }
 
 /* One of the three counts, as a card with a fault writes it. */

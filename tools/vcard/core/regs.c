@@ -203,7 +203,8 @@ uint64_t vcard_reg_read(struct vcard *card, uint64_t offset, unsigned int size)
 	if (size == 8)
 		value |= (uint64_t)read_half(card, (uint32_t)offset + 4) << 32;
 	pthread_mutex_unlock(&card->regs.lock);
-	return value;
+	value = fault_defy64(card, FAULT_PLACE_REGISTERS, value);
+	return size == 8 ? value : (uint32_t)value;
 }
 
 /* --- Writes (regs->lock) --- */
