@@ -13,16 +13,31 @@
 #include <unistd.h>
 #include <xf86drm.h>
 
+static void print_name(const char *format, va_list args)
+{
+	vprintf(format, args);
+	putchar('\n');
+	fflush(stdout);
+}
+
 void bench_print(uint64_t operations, const char *format, ...)
 {
 	va_list args;
 
 	printf("bench %llu ", (unsigned long long)operations);
 	va_start(args, format);
-	vprintf(format, args);
+	print_name(format, args);
 	va_end(args);
-	putchar('\n');
-	fflush(stdout);
+}
+
+void bench_print_samples(uint64_t count, uint64_t operations, const char *format, ...)
+{
+	va_list args;
+
+	printf("samples %llu %llu ", (unsigned long long)count, (unsigned long long)operations);
+	va_start(args, format);
+	print_name(format, args);
+	va_end(args);
 }
 
 void bench_value(const char *unit, double value, const char *format, ...)
@@ -31,10 +46,8 @@ void bench_value(const char *unit, double value, const char *format, ...)
 
 	printf("value %s %.6g ", unit, value);
 	va_start(args, format);
-	vprintf(format, args);
+	print_name(format, args);
 	va_end(args);
-	putchar('\n');
-	fflush(stdout);
 }
 
 void bench_check(bool ok, const char *what)

@@ -8,6 +8,7 @@
  * each:
  *
  *     bench OPERATIONS NAME	the next region counted, in order
+ *     samples COUNT OPERATIONS NAME	the next COUNT regions, of which the median counts
  *     value UNIT VALUE NAME	a figure that is no instruction count
  *
  * Locking: none; the main thread does everything but what a file says of itself.
@@ -47,6 +48,14 @@ static inline void bench_resume(void)
 	bench_print(operations, __VA_ARGS__);	\
 } while (0)
 
+/* One of many regions that are printed together with bench_print_samples(). */
+static inline void bench_end_sample(void)
+{
+	BENCH_MARK(1);
+}
+
+void bench_print_samples(uint64_t count, uint64_t operations, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 void bench_print(uint64_t operations, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void bench_value(const char *unit, double value, const char *format, ...)

@@ -49,20 +49,29 @@ def text_sections(module, guest):
             for m in re.finditer(r"^section (\S+) (0x[0-9a-f]+)", guest, re.M)]
 
 
-def read_counts(guest, counts, sections):
-    names = re.findall(r"^bench (\d+) (.+?)\s*$", guest, re.M)
-    regions = re.findall(r"^region user (\d+) kernel (\d+) module (\d+) pages(.*)", counts, re.M)
-    if len(names) != len(regions):
-        sys.exit(f"report.py: {len(names)} regions printed, {len(regions)} counted")
-    rows = []
-    for (operations, name), (user, kernel, modules, pages) in zip(names, regions):
+def read_regions(counts, sections):
+    """What each region counted, by figure."""
+    for user, kernel, modules, pages in re.findall(r"^region user (\d+) kernel (\d+) module (\d+) pages(.*)",
+                                                   counts, re.M):
         # Text of modules is laid out in whole pages, so a page belongs to one.
         in_aci = sum(int(count) for page, count in re.findall(r"([0-9a-f]+):(\d+)", pages)
                      if any(int(page, 16) <= last and int(page, 16) + 4095 >= first for first, last in sections))
-        row = {"user": int(user), "kernel": int(kernel), "modules": int(modules), "aci": in_aci}
-        row["total"] = row["user"] + row["kernel"] + row["modules"]
-        rows.append({"name": name, "operations": int(operations),
-                     **{key: row[key] / int(operations) for key in FIGURES}})
+        yield {"total": int(user) + int(kernel) + int(modules), "user": int(user), "kernel": int(kernel),
+               "modules": int(modules), "aci": in_aci}
+
+
+def read_counts(guest, counts, sections):
+    regions = list(read_regions(counts, sections))
+    rows = []
+    for samples, operations, name in re.findall(r"^(?:bench|samples (\d+)) (\d+) (.+?)\s*$", guest, re.M):
+        taken, regions = regions[:int(samples or 1)], regions[int(samples or 1):]
+        if len(taken) < int(samples or 1):
+            sys.exit("report.py: fewer regions counted than printed")
+        rows.append({"name": name, "operations": int(operations) * len(taken),
+                     **{key: statistics.median(region[key] for region in taken) / int(operations)
+                        for key in FIGURES}})
+    if regions:
+        sys.exit(f"report.py: {len(regions)} regions counted that were not printed")
     return rows
 
 
