@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How long batches take: per card, model and size a moving mean and a moving
+ * mean deviation. Sizes that were never run follow from the nearest that was.
+ */
+#include "isched_private.h"
+
+#define GUESS_NS		UINT64_C(1000000)
+#define WEIGHT_SHIFT		4	/* a sample counts 1/16, the first ones more */
+/* Of a normal distribution, mean + 4 mean absolute deviations is exceeded by 1 in 1400. */
+#define BOUND_DEVIATIONS	4
+/* Of a sum of many, each counts for half of one more: a plan gets safer the longer it is. */
+#define PLAN_DEVIATIONS_HALVES	1
+/* So many batches in a row at twice their time: the card has become slower. */
+#define SLOW_STREAK		3
+#define RATIO_ONE		16u
+
+void isched_time_guess(struct isched_seat *seat, const struct isched_model_options *options)
+{
+	uint64_t first_ns = options->first_ns ? options->first_ns : GUESS_NS;
+	uint64_t next_ns = options->first_ns ? options->next_ns : GUESS_NS;
+
+	for (uint32_t n = 1; n <= ISCHED_BATCH_MAX; n++)
+		seat->times[n].mean_ns = first_ns + (n - 1) * next_ns;
+}
+
+void isched_time_learn(struct isched_time *time, uint64_t sample_ns)
+{
+	uint64_t off_ns;
+
+	if (sample_ns > ISCHED_SPAN_MAX_NS)
+		sample_ns = ISCHED_SPAN_MAX_NS;
+	off_ns = sample_ns > time->mean_ns ? sample_ns - time->mean_ns : time->mean_ns - sample_ns;
+	if (!time->samples) {
+		time->mean_ns = sample_ns;
+		time->deviation_ns = sample_ns / 16;
+	} else {
+		uint32_t shift = time->samples < (1u << WEIGHT_SHIFT)
+					 ? 32 - (uint32_t)__builtin_clz(time->samples)
+					 : WEIGHT_SHIFT;
+
+		time->mean_ns += (uint64_t)((int64_t)(sample_ns - time->mean_ns) >> shift);
+		time->deviation_ns += (uint64_t)((int64_t)(off_ns - time->deviation_ns) >> shift);
+	}
+	if (time->samples < UINT32_MAX)
+		time->samples++;
+}
+
+uint64_t isched_time_bound_ns(const struct isched_time *time)
+{
+	return time->mean_ns + BOUND_DEVIATIONS * time->deviation_ns;
+}
+
+uint64_t isched_predict_ns(const struct isched *sched, uint32_t card, uint32_t model,
+			   uint32_t count)
+{
+	const struct isched_time *time = &isched_seat(sched, card, model)->times[count];
+
+	return time->mean_ns + PLAN_DEVIATIONS_HALVES * time->deviation_ns / 2;
+}
+
+/* Sizes that were never run are as far from the guess as the one that was. */
+static void scale_guesses(struct isched_seat *seat, uint32_t count, uint64_t guess_ns)
+{
+	uint64_t mean_ns = seat->times[count].mean_ns;
+	uint64_t spread = mean_ns / (seat->times[count].deviation_ns + 1) + 1;
+
+	if (!guess_ns)
+		return;
+	for (uint32_t n = 1; n <= ISCHED_BATCH_MAX; n++) {
+		unsigned __int128 scaled = (unsigned __int128)seat->times[n].mean_ns * mean_ns;
+
+		scaled /= guess_ns;
+		if (seat->times[n].samples)
+			continue;
+		seat->times[n].mean_ns = scaled > ISCHED_SPAN_MAX_NS ? ISCHED_SPAN_MAX_NS
+								    : (uint64_t)scaled;
+		seat->times[n].deviation_ns = seat->times[n].mean_ns / spread;
+	}
+}
+
+static void scale_card(struct isched *sched, struct isched_card *card)
+{
+	for (uint32_t i = 0; i < sched->model_count; i++) {
+		for (uint32_t n = 1; n <= ISCHED_BATCH_MAX; n++) {
+			struct isched_time *time = &card->seats[i]->times[n];
+
+			time->mean_ns = time->mean_ns * card->slow_ratio / RATIO_ONE;
+			if (time->mean_ns > ISCHED_SPAN_MAX_NS)
+				time->mean_ns = ISCHED_SPAN_MAX_NS;
+		}
+	}
+}
+
+/* The mean follows slowly; tenfold times are believed at the third in a row. */
+static bool learn_slowness(struct isched *sched, struct isched_card *card, uint64_t predicted_ns,
+			   uint64_t exec_ns)
+{
+	uint64_t ratio = predicted_ns ? exec_ns / (predicted_ns / RATIO_ONE + 1) : 0;
+
+	if (ratio < 2 * RATIO_ONE) {
+		card->slow_streak = 0;
+		return false;
+	}
+	if (ratio > 1024 * RATIO_ONE)
+		ratio = 1024 * RATIO_ONE;
+	if (!card->slow_streak || ratio < card->slow_ratio)
+		card->slow_ratio = ratio;
+	if (++card->slow_streak < SLOW_STREAK)
+		return false;
+	card->slow_streak = 0;
+	scale_card(sched, card);
+	return true;
+}
+
+bool isched_learn_exec(struct isched *sched, const struct isched_batch *batch, uint64_t exec_ns)
+{
+	struct isched_card *card = &sched->cards[batch->card];
+	struct isched_seat *seat = isched_seat(sched, batch->card, batch->model);
+	struct isched_time *time = &seat->times[batch->count];
+	uint64_t before_ns = time->mean_ns;
+	bool known = time->samples;
+
+	if (exec_ns > ISCHED_SPAN_MAX_NS)
+		exec_ns = ISCHED_SPAN_MAX_NS;
+	if (known && learn_slowness(sched, card, before_ns, exec_ns))
+		return true;
+	/* While a streak lasts it is not known yet whether these count. */
+	if (known && card->slow_streak)
+		return false;
+	isched_time_learn(time, exec_ns);
+	if (!known)
+		scale_guesses(seat, batch->count, before_ns);
+	return false;
+}
+
+uint64_t isched_margin_ns(const struct isched *sched, uint32_t model)
+{
+	uint32_t batch_max = sched->models[model]->options.batch_max;
+
+	for (uint32_t i = 0; i < sched->options.cards; i++)
+		if (isched_can_run(sched, i, model))
+			return BOUND_DEVIATIONS *
+			       isched_seat(sched, i, model)->times[batch_max].deviation_ns;
+	return 0;
+}
