@@ -86,5 +86,6 @@ void bench_slope_mappings(void);
 void bench_slope_pieces(void);
 void bench_memory(void);
 void bench_latency(void);
+void bench_scheduler(void);
 
 #endif /* BENCH_H */

@@ -27,6 +27,7 @@ static const struct topic {
 	{ "slope_vms", bench_slope_vms },
 	{ "slope_mappings", bench_slope_mappings },
 	{ "slope_pieces", bench_slope_pieces },
+	{ "scheduler", bench_scheduler },
 };
 
 static void print_sections(void)

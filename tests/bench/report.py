@@ -38,6 +38,7 @@ BARS = (
     ("slope of submit over queues", "value", "<=", 0.05),
     ("slope of submit over VMs", "value", "<=", 0.05),
     ("slope of VM_BIND over mappings", "value", "<=", 0.15),
+    ("growth of scheduler request over pending", "value", "<=", 0.02),
 )
 
 
@@ -86,10 +87,21 @@ def read_slopes(rows):
     for row in rows:
         if m := re.fullmatch(r"(.+) with (\d+) (.+)", row["name"]):
             groups.setdefault((m[1].rstrip(","), m[3]), []).append((math.log(int(m[2])), row))
+    groups = {key: points for key, points in groups.items() if len(points) > 1}
     return [{"name": f"slope of {what} over {things}{where}", "unit": "log/log",
              "value": slope([(n, math.log(row[figure])) for n, row in points])}
-            for (what, things), points in groups.items() if len(points) > 1
-            for figure, where in (("total", ""), ("aci", ", in aci.ko"))]
+            for (what, things), points in groups.items()
+            for figure, where in (("total", ""), ("aci", ", in aci.ko")) if all(row[figure] for _, row in points)] + \
+           [{"name": f"growth of {what} over {things}", "unit": "misfit",
+             "value": misfit([(n, row["total"]) for n, row in points])}
+            for (what, things), points in groups.items()]
+
+
+def misfit(points):
+    """How far growth is from constant (slope below 0.05: 0) or from a + b log n (1 - R2)."""
+    if abs(slope([(n, math.log(cost)) for n, cost in points])) < 0.05:
+        return 0.0
+    return 1 - statistics.correlation([n for n, _ in points], [cost for _, cost in points]) ** 2
 
 
 def read_boot(args):
