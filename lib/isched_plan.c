@@ -96,11 +96,16 @@ static bool try_join_ahead(struct isched *sched, struct isched_batch *batch, int
 	int64_t key = batch->plan.key, cost = batch->plan.cost;
 	struct isched_split split;
 
+	split = isched_tree_split(plan, target_ns);
+	if (base_ns + split.sum_before + cost_ns > limit_ns)
+		return false;
+	/* Mostly there is room even as if the batch stayed where it is as well. */
+	if (split.slack_after >= base_ns + cost_ns)
+		return true;
 	isched_tree_remove(plan, &batch->plan);
 	split = isched_tree_split(plan, target_ns);
 	isched_tree_insert(plan, &batch->plan, key, cost);
-	return base_ns + split.sum_before + cost_ns <= limit_ns &&
-	       split.slack_after >= base_ns + cost_ns;
+	return split.slack_after >= base_ns + cost_ns;
 }
 
 bool isched_plan_try_join(struct isched *sched, const struct isched_request *request, uint32_t card,
