@@ -11,6 +11,7 @@
  *	aci_imports.lock
  *	dma_resv		of a GEM object, by the helpers
  *	aci_vram.scrub_lock	one scrub at a time
+ *	aci_save.lock		room for card memory while the system sleeps
  *	aci_pt_tree.lock	page tables of a VM
  *	aci_device.reset_sem	read: whoever changes what lives on the card;
  *				write: card reset, wedging and removal
@@ -25,6 +26,7 @@
  * leaf locks. Fence callbacks of others run there; ours take a queue's leaf.
  *
  * aci_vram.lock is inside aci_vram.scrub_lock and never together with reset_sem.
+ * aci_save.lock is outside reset_sem and never together with aci_vram.scrub_lock.
  *
  * Card resets and the execution of binds take aci_pt_tree.lock, reset_sem, and
  * what is below it, while fences wait for them: no memory is allocated there.

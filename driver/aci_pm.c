@@ -134,6 +134,7 @@ static int aci_pm_suspend(struct device *dev)
 
 	aci_telemetry_stop(adev);
 	flush_work(&adev->reset_work);
+	mutex_lock(&adev->save.lock);
 	down_write(&adev->reset_sem);
 	if (aci_is_ok(adev)) {
 		if (!aci_save_is_complete(adev)) {
@@ -152,6 +153,7 @@ static int aci_pm_suspend(struct device *dev)
 	}
 out:
 	up_write(&adev->reset_sem);
+	mutex_unlock(&adev->save.lock);
 	if (ret)
 		aci_telemetry_resume(adev);
 	return ret;
@@ -162,6 +164,7 @@ static int aci_pm_resume(struct device *dev)
 	struct aci_device *adev = dev_get_drvdata(dev);
 	int ret;
 
+	mutex_lock(&adev->save.lock);
 	down_write(&adev->reset_sem);
 	if (!aci_is_dead(adev)) {
 		pci_set_master(adev->pdev);
@@ -170,6 +173,7 @@ static int aci_pm_resume(struct device *dev)
 		aci_reset_finish(adev, ret, ACI_KEPT_BOS | ACI_KEPT_PROGRESS | ACI_KEPT_ORDER);
 	}
 	up_write(&adev->reset_sem);
+	mutex_unlock(&adev->save.lock);
 	aci_telemetry_resume(adev);
 	return aci_is_ok(adev) ? 0 : -EIO;
 }

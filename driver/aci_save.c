@@ -469,7 +469,8 @@ static int aci_save_copy_all(struct aci_device *adev, bool to_host)
 
 /**
  * aci_save_copy() - save card memory, or restore it
- * @adev: device with a disabled card; the caller holds reset_sem for writing
+ * @adev: device with a disabled card; the caller holds aci_save.lock, and
+ *	reset_sem for writing
  * @to_host: save it
  *
  * The card is disabled again afterwards.
@@ -482,11 +483,9 @@ int aci_save_copy(struct aci_device *adev, bool to_host)
 	struct aci_queue *owner;
 	int ret, err;
 
-	mutex_lock(&save->lock);
-	if (list_empty(&save->entries)) {
-		mutex_unlock(&save->lock);
+	lockdep_assert_held(&save->lock);
+	if (list_empty(&save->entries))
 		return 0;
-	}
 	mutex_lock(&adev->object_lock);
 	owner = rcu_replace_pointer(adev->queue_by_id[ACI_SAVE_QUEUE_ID], NULL,
 				    lockdep_is_held(&adev->object_lock));
@@ -498,6 +497,5 @@ int aci_save_copy(struct aci_device *adev, bool to_host)
 	WRITE_ONCE(save->copying, false);
 	rcu_assign_pointer(adev->queue_by_id[ACI_SAVE_QUEUE_ID], owner);
 	mutex_unlock(&adev->object_lock);
-	mutex_unlock(&save->lock);
 	return ret ?: err;
 }

@@ -8,9 +8,9 @@
  * before user space is frozen. From then on a new card BO gets its room when it
  * is made.
  *
- * aci_save.lock protects all but @wait and @copying. It is taken inside
- * aci_device.reset_sem, and held while memory is allocated: a card reset does
- * not take it.
+ * aci_save.lock protects all but @wait and @copying. It is held while memory is
+ * allocated, so that whoever copies takes it before aci_device.reset_sem, which
+ * fences wait for; a card reset does not take it.
  */
 #ifndef ACI_SAVE_H
 #define ACI_SAVE_H
