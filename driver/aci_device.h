@@ -41,6 +41,7 @@
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/rwsem.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <drm/drm_device.h>
@@ -133,6 +134,8 @@ struct aci_device {
 	struct rw_semaphore reset_sem;
 	/** @state: enum aci_state; written under @reset_sem for writing */
 	enum aci_state state;
+	/** @state_wait: woken when @state is no longer ACI_STATE_RESETTING */
+	wait_queue_head_t state_wait;
 	/** @reset_task: makes a bus reset of ours */
 	struct task_struct *reset_task;
 	/** @pci_state: configuration space, for after a reset of the function */

@@ -164,6 +164,7 @@ static int aci_device_init(struct aci_device *adev, struct pci_dev *pdev)
 
 	adev->pdev = pdev;
 	init_rwsem(&adev->reset_sem);
+	init_waitqueue_head(&adev->state_wait);
 	INIT_LIST_HEAD(&adev->vms);
 	INIT_LIST_HEAD(&adev->queues);
 	INIT_LIST_HEAD(&adev->bos);

@@ -14,6 +14,7 @@
 #include "aci_dummy.h"
 #include "aci_gem.h"
 #include "aci_pm.h"
+#include "aci_reset.h"
 #include "aci_save.h"
 
 static void aci_gem_card_free(struct drm_gem_object *obj)
@@ -35,6 +36,24 @@ static struct sg_table *aci_gem_card_get_sg_table(struct drm_gem_object *obj)
 	return ERR_PTR(-EOPNOTSUPP);
 }
 
+/*
+ * Somebody resets the card: the access is made again afterwards. It could not be
+ * made to a dummy page instead, which would swallow what is written.
+ */
+static vm_fault_t aci_gem_card_await_reset(struct vm_fault *vmf, struct aci_device *adev)
+{
+	if (!fault_flag_allow_retry_first(vmf->flags))
+		return aci_reset_await_end_killable(adev) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+	/* Others may want to change the address space, and close the file that holds us. */
+	drm_dev_get(&adev->drm);
+	mmap_read_unlock(vmf->vma->vm_mm);
+	aci_reset_await_end_killable(adev);
+	drm_dev_put(&adev->drm);
+	return VM_FAULT_RETRY;
+}
+
 static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -43,7 +62,7 @@ static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
 	struct aci_bo *bo = to_aci_bo(obj);
 	vm_fault_t ret = VM_FAULT_NOPAGE;
 	struct aci_bo_iter iter;
-	bool dead = true;
+	bool dead = true, resetting = false;
 	u64 offset;
 	int idx;
 
@@ -59,7 +78,8 @@ static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
 		/* What takes the mappings away holds it for writing: none is made behind it. */
 		down_read(&adev->reset_sem);
 		dead = aci_is_dead(adev);
-		if (!dead) {
+		resetting = aci_get_state(adev) == ACI_STATE_RESETTING;
+		if (!dead && !resetting) {
 			aci_bo_iter_init(&iter, bo, offset);
 			ret = vmf_insert_pfn(vma, vmf->address,
 					     (adev->aperture_phys + iter.addr) >> PAGE_SHIFT);
@@ -68,6 +88,8 @@ static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
 		aci_pm_put(adev);
 		drm_dev_exit(idx);
 	}
+	if (resetting)
+		return aci_gem_card_await_reset(vmf, adev);
 	return dead ? aci_dummy_fault(vmf, &bo->dummy) : ret;
 }
 

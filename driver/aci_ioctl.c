@@ -19,6 +19,7 @@
 #include "aci_device.h"
 #include "aci_ioctl.h"
 #include "aci_pm.h"
+#include "aci_reset.h"
 #include "aci_submit.h"
 
 /* Larger elements than this no later version will have. */
@@ -75,6 +76,18 @@ static bool aci_ioctl_needs_card(unsigned int nr)
 	}
 }
 
+/*
+ * Which of them cannot be done while somebody else resets the card. The caller
+ * who is told to try again would do nothing else.
+ */
+static bool aci_ioctl_awaits_reset(unsigned int nr)
+{
+	return nr == DRM_COMMAND_BASE + DRM_ACI_VM_CREATE ||
+	       nr == DRM_COMMAND_BASE + DRM_ACI_BO_CREATE ||
+	       nr == DRM_COMMAND_BASE + DRM_ACI_QUEUE_CREATE ||
+	       nr == DRM_COMMAND_BASE + DRM_ACI_QUEUE_RESUME;
+}
+
 static int aci_ioctl_admit(struct file *filp, unsigned int cmd)
 {
 	struct drm_file *file = filp->private_data;
@@ -124,7 +137,9 @@ static __always_inline long aci_ioctl_run(struct file *filp, unsigned int cmd, u
 	ret = aci_pm_get(adev);
 	if (ret)
 		return aci_is_dead(adev) ? -ENODEV : ret;
-	ret = run(filp, cmd, arg);
+	if (aci_ioctl_awaits_reset(DRM_IOCTL_NR(cmd)))
+		ret = aci_reset_await_end(adev);
+	ret = ret ?: run(filp, cmd, arg);
 	aci_pm_put(adev);
 	/* The call that found the card without an answer tells what became of it. */
 	return (ret == -ETIMEDOUT || ret == -EAGAIN) && aci_is_dead(adev) ? -ENODEV : ret;

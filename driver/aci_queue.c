@@ -463,7 +463,10 @@ static int aci_queue_publish(struct aci_queue *queue)
 	int ret;
 
 	down_read(&adev->reset_sem);
-	ret = aci_is_ok(adev) ? aci_queue_create_on_card(queue, 0) : -ENODEV;
+	if (!aci_is_ok(adev))
+		ret = aci_is_dead(adev) ? -ENODEV : -EAGAIN;
+	else
+		ret = aci_queue_create_on_card(queue, 0);
 	if (!ret) {
 		kref_get(&queue->ref);
 		mutex_lock(&adev->object_lock);

@@ -64,6 +64,37 @@ void aci_reset_and_wait(struct aci_device *adev, u64 generation, const char *why
 	}
 }
 
+/* The reset is over, however it ended. */
+static void aci_reset_set_state(struct aci_device *adev, enum aci_state state)
+{
+	WRITE_ONCE(adev->state, state);
+	wake_up_all(&adev->state_wait);
+}
+
+/**
+ * aci_reset_await_end() - wait while somebody resets the card
+ * @adev: device; the caller is not inside drm_dev_enter() and holds no lock
+ *
+ * Return: 0, or -ERESTARTSYS after a signal.
+ */
+int aci_reset_await_end(struct aci_device *adev)
+{
+	return wait_event_interruptible(adev->state_wait,
+					aci_get_state(adev) != ACI_STATE_RESETTING);
+}
+
+/**
+ * aci_reset_await_end_killable() - the same, for a page fault
+ * @adev: device; the caller is not inside drm_dev_enter() and holds no lock but
+ *	mmap_lock
+ *
+ * Return: 0, or -ERESTARTSYS after a fatal signal.
+ */
+int aci_reset_await_end_killable(struct aci_device *adev)
+{
+	return wait_event_killable(adev->state_wait, aci_get_state(adev) != ACI_STATE_RESETTING);
+}
+
 static void aci_reset_set_running(struct aci_device *adev, bool running)
 {
 	if (running) {
@@ -304,7 +335,7 @@ static void aci_reset_wedge(struct aci_device *adev)
 	struct aci_vm *vm;
 
 	drm_err(&adev->drm, "wedged: no more work until the device is bound again\n");
-	WRITE_ONCE(adev->state, ACI_STATE_WEDGED);
+	aci_reset_set_state(adev, ACI_STATE_WEDGED);
 	aci_reset_set_running(adev, false);
 	aci_hw_stop_dma(adev);
 	mutex_lock(&adev->object_lock);
@@ -343,7 +374,7 @@ void aci_reset_finish(struct aci_device *adev, int error, unsigned int kept)
 		drm_err(&adev->drm, "card reset failed (%d)\n", ret);
 		aci_reset_wedge(adev);
 	} else {
-		WRITE_ONCE(adev->state, ACI_STATE_OK);
+		aci_reset_set_state(adev, ACI_STATE_OK);
 		aci_doorbell_zap_all(adev);
 		aci_user_queue_ring_all(adev);
 	}
@@ -419,7 +450,7 @@ void aci_reset_remove(struct aci_device *adev)
 	aci_admin_stop(adev);
 	aci_inval_stop(adev);
 	down_write(&adev->reset_sem);
-	WRITE_ONCE(adev->state, ACI_STATE_GONE);
+	aci_reset_set_state(adev, ACI_STATE_GONE);
 	aci_reset_set_running(adev, false);
 	aci_hw_stop_dma(adev);
 	up_write(&adev->reset_sem);

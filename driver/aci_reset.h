@@ -20,6 +20,8 @@ struct work_struct;
 
 void aci_reset_request(struct aci_device *adev, const char *why);
 void aci_reset_and_wait(struct aci_device *adev, u64 generation, const char *why);
+int aci_reset_await_end(struct aci_device *adev);
+int aci_reset_await_end_killable(struct aci_device *adev);
 void aci_reset_work(struct work_struct *work);
 void aci_reset_wedged_work(struct work_struct *work);
 int aci_reset_start(struct aci_device *adev);

@@ -269,7 +269,7 @@ static int aci_vm_publish(struct aci_vm *vm)
 
 	down_read(&adev->reset_sem);
 	if (!aci_is_ok(adev)) {
-		ret = -ENODEV;
+		ret = aci_is_dead(adev) ? -ENODEV : -EAGAIN;
 	} else {
 		vm->reset_generation = adev->reset_generation;
 		ret = aci_vm_create_on_card(vm);
