@@ -160,11 +160,10 @@ static int aci_irq_init_vector(struct aci_device *adev, unsigned int vector)
 {
 	struct aci_notify *notify = &adev->irq.notify[vector];
 	struct device *dev = &adev->pdev->dev;
-	int irq = pci_irq_vector(adev->pdev, vector);
 	int ret;
 
 	notify->adev = adev;
-	notify->vector = vector;
+	notify->irq = pci_irq_vector(adev->pdev, vector);
 	spin_lock_init(&notify->lock);
 	notify->shift = min_t(unsigned int, 16,
 			      ilog2(roundup_pow_of_two(ACI_NOTIFY_PER_QUEUE * adev->caps.queues)));
@@ -173,7 +172,7 @@ static int aci_irq_init_vector(struct aci_device *adev, unsigned int vector)
 					   GFP_KERNEL);
 	if (!notify->ring)
 		return -ENOMEM;
-	ret = devm_request_irq(dev, irq,
+	ret = devm_request_irq(dev, notify->irq,
 			       vector ? aci_irq_handle_queues : aci_irq_handle_main, 0,
 			       devm_kasprintf(dev, GFP_KERNEL, "aci-%s-%u",
 					      pci_name(adev->pdev), vector), notify);
@@ -181,7 +180,7 @@ static int aci_irq_init_vector(struct aci_device *adev, unsigned int vector)
 		return ret;
 	notify->cpu = cpumask_local_spread(vector - 1, dev_to_node(dev));
 	/* Only a matter of speed, and not every interrupt controller can. */
-	irq_set_affinity(irq, cpumask_of(notify->cpu));
+	irq_set_affinity(notify->irq, cpumask_of(notify->cpu));
 	return 0;
 }
 
@@ -194,16 +193,16 @@ static int aci_irq_init_vector(struct aci_device *adev, unsigned int vector)
 int aci_irq_init(struct aci_device *adev)
 {
 	struct aci_irq *irq = &adev->irq;
-	unsigned int want, i;
-	int ret;
+	unsigned int want;
+	int got, ret;
 
 	want = min3(adev->caps.vectors, num_online_cpus() + 1, (unsigned int)ACI_IRQ_VECTORS_MAX);
-	ret = pci_alloc_irq_vectors(adev->pdev, 1, want, PCI_IRQ_MSIX);
-	if (ret < 0)
-		return ret;
-	irq->count = ret;
-	for (i = 0; i < irq->count; i++) {
-		ret = aci_irq_init_vector(adev, i);
+	got = pci_alloc_irq_vectors(adev->pdev, 1, want, PCI_IRQ_MSIX);
+	if (got < 0)
+		return got;
+	/* Whoever stops the card after an error meets only those that are set up. */
+	for (; irq->count < got; irq->count++) {
+		ret = aci_irq_init_vector(adev, irq->count);
 		if (ret)
 			return ret;
 	}
@@ -257,5 +256,5 @@ void aci_irq_synchronize(struct aci_device *adev)
 	unsigned int i;
 
 	for (i = 0; i < adev->irq.count; i++)
-		synchronize_irq(pci_irq_vector(adev->pdev, i));
+		synchronize_irq(adev->irq.notify[i].irq);
 }

@@ -23,8 +23,8 @@ struct aci_device;
 struct aci_notify {
 	/** @adev: device */
 	struct aci_device *adev;
-	/** @vector: number of the vector */
-	unsigned int vector;
+	/** @irq: the kernel's number, which cannot be looked up while fences wait */
+	int irq;
 	/** @cpu: where its interrupt goes unless somebody moved it */
 	unsigned int cpu;
 	/** @queues: queues that use it */
