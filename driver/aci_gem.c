@@ -135,6 +135,9 @@ struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool writ
 	if (bytes >> PAGE_SHIFT > totalram_pages())
 		return ERR_PTR(-ENOMEM);
 	shmem = drm_gem_shmem_create(&adev->drm, bytes);
+	/* What tmpfs says for want of an inode. */
+	if (shmem == ERR_PTR(-ENOSPC))
+		return ERR_PTR(-ENOMEM);
 	if (IS_ERR(shmem))
 		return ERR_CAST(shmem);
 	shmem->map_wc = write_combined;
