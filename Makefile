@@ -212,7 +212,10 @@ check-sanitize:	## kernel tests under KASAN, lockdep, kmemleak, ... [SUITES=] (b
 	$(Q)$(MAKE) --no-print-directory user-vm
 	$(Q)$(in-root) make $(jobs) --no-print-directory KERNEL=sanitize module-in-root
 	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 check-targets
-	$(Q)tests/vm/check --from tests/vm/sanitize/suites $(SUITES)
+	$(Q)rm -rf build/run/*-sanitize/gcov
+	$(Q)rc=0; tests/vm/check --from tests/vm/sanitize/suites $(SUITES) || rc=$$?; \
+	$(in-root) sh -c 'tests/vm/sanitize/coverage build/obj-sanitize/driver \
+		build/run/*-sanitize/gcov' || rc=1; exit $$rc
 
 check-igt:	## the tests of igt-gpu-tools that apply to an accel node
 	$(Q)tests/vm/setup root backports igt
