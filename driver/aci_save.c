@@ -112,7 +112,9 @@ static int aci_save_map_locked(struct aci_save *save, struct aci_bo *bo, u64 *va
 	ret = aci_pt_plan(&save->pt, &change);
 	if (ret)
 		return ret;
+	mutex_lock(&save->pt.lock);
 	aci_pt_execute(&save->pt, &change, &batch);
+	mutex_unlock(&save->pt.lock);
 	*va = change.va;
 	save->next_va += ALIGN(change.bytes, SZ_2M);
 	return 0;
@@ -130,8 +132,10 @@ static void aci_save_unmap_locked(struct aci_save *save, u64 va, u64 bytes)
 	/* Cannot fail: leaves are not cut. */
 	if (aci_pt_plan(&save->pt, &change))
 		return;
+	mutex_lock(&save->pt.lock);
 	aci_pt_execute(&save->pt, &change, &batch);
 	list_splice_init(&save->pt.garbage, &tables);
+	mutex_unlock(&save->pt.lock);
 	aci_pt_free_list(save->pt.adev, &tables);
 }
 
