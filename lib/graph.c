@@ -257,6 +257,8 @@ static int graph_check_op(const struct accel_graph *graph, const struct graph_op
 		.alpha = op->alpha,
 		.beta = op->beta,
 		.axis = op->axis,
+		.axes = op->axes,
+		.flags = op->flags,
 		.window = &op->window,
 		.out = &graph->tensors[op->out - 1].view,
 	};
@@ -286,8 +288,7 @@ int graph_add_op(struct accel_graph *graph, const struct graph_op *op)
 	return 0;
 }
 
-/* Add @op with a new dense output. */
-static int graph_compute(struct accel_graph *graph, struct graph_op *op, enum accel_type type,
+int graph_compute(struct accel_graph *graph, struct graph_op *op, enum accel_type type,
 			 uint32_t rank, const uint64_t *shape, uint32_t *out)
 {
 	int ret = graph_add_dense(graph, STORAGE_COMPUTED, type, rank, shape, &op->out);
@@ -298,7 +299,7 @@ static int graph_compute(struct accel_graph *graph, struct graph_op *op, enum ac
 	return ret;
 }
 
-static int graph_begin(const struct accel_graph *graph, uint32_t *out)
+int graph_begin(const struct accel_graph *graph, uint32_t *out)
 {
 	if (!graph || !out)
 		return error_set(-EINVAL, "graph and out must not be NULL");
@@ -307,7 +308,7 @@ static int graph_begin(const struct accel_graph *graph, uint32_t *out)
 }
 
 /* A copy of the view, as adding tensors moves the table. */
-static int graph_get_view(const struct accel_graph *graph, uint32_t tensor, struct accel_view *view)
+int graph_get_view(const struct accel_graph *graph, uint32_t tensor, struct accel_view *view)
 {
 	const struct graph_tensor *found = graph_find(graph, tensor);
 

@@ -46,6 +46,8 @@ struct graph_op {
 	uint32_t function;
 	float alpha, beta;
 	uint32_t axis;
+	uint32_t axes;			/* REDUCE: bit per dimension */
+	uint32_t flags;			/* ACI_TCS_OP_F_* */
 	struct accel_window window;
 	uint32_t in[PROGRAM_INPUTS];	/* tensor ids; ACCEL_TENSOR_NONE: none */
 	uint32_t out;
@@ -82,6 +84,13 @@ int graph_add_dense(struct accel_graph *graph, enum storage_kind kind, enum acce
 		    uint32_t rank, const uint64_t *shape, uint32_t *tensor);
 /** graph_add_op() - checks types and shapes; all tensors exist already */
 int graph_add_op(struct accel_graph *graph, const struct graph_op *op);
+/** graph_compute() - graph_add_op() with a new dense output */
+int graph_compute(struct accel_graph *graph, struct graph_op *op, enum accel_type type,
+		  uint32_t rank, const uint64_t *shape, uint32_t *out);
+/** graph_begin() - what each public function that makes a tensor checks first */
+int graph_begin(const struct accel_graph *graph, uint32_t *out);
+/** graph_get_view() - of a tensor. -EINVAL: there is none */
+int graph_get_view(const struct accel_graph *graph, uint32_t tensor, struct accel_view *view);
 /** graph_add_constant() - without elements yet */
 int graph_add_constant(struct accel_graph *graph, const char *name, enum accel_type type,
 		       uint32_t rank, const uint64_t *shape, struct graph_storage **storage,

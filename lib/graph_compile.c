@@ -198,6 +198,15 @@ static int compile_op(const struct compile *compile, const struct graph_op *op,
 		return accel_program_unary(program, op->function, op->alpha, op->beta, in[0], &out);
 	case ACI_TCS_OP_BINARY:
 		return accel_program_binary(program, op->function, in[0], in[1], &out);
+	case ACI_TCS_OP_COMPARE:
+		return accel_program_compare(program, op->function, in[0], in[1], &out);
+	case ACI_TCS_OP_SELECT:
+		return accel_program_select(program, in[0], in[1], in[2], &out);
+	case ACI_TCS_OP_REDUCE:
+		return accel_program_reduce(program, op->function, op->axes, in[0], &out);
+	case ACI_TCS_OP_ARG:
+		return accel_program_arg(program, op->function, op->axis,
+					 op->flags & ACI_TCS_OP_F_LAST, in[0], &out);
 	case ACI_TCS_OP_SOFTMAX:
 		return accel_program_softmax(program, op->axis, in[0], &out);
 	case ACI_TCS_OP_MATMUL:

@@ -180,14 +180,32 @@ static int check_slot_kinds(const struct accel_program *program, const struct ac
 	return ret;
 }
 
-static bool takes_alpha(uint32_t function)
-{
-	return function >= ACI_TCS_UNARY_LEAKY_RELU;
-}
-
 static bool takes_beta(uint32_t function)
 {
-	return function >= ACI_TCS_UNARY_CLIP;
+	switch (function) {
+	case ACI_TCS_UNARY_CLIP:
+	case ACI_TCS_UNARY_LINEAR:
+	case ACI_TCS_UNARY_HARD_SIGMOID:
+	case ACI_TCS_UNARY_SELU:
+	case ACI_TCS_UNARY_SHRINK:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool takes_alpha(uint32_t function)
+{
+	switch (function) {
+	case ACI_TCS_UNARY_LEAKY_RELU:
+	case ACI_TCS_UNARY_ELU:
+	case ACI_TCS_UNARY_CELU:
+	case ACI_TCS_UNARY_THRESHOLDED_RELU:
+	case ACI_TCS_UNARY_SWISH:
+		return true;
+	default:
+		return takes_beta(function);
+	}
 }
 
 static int check_parameter(const struct accel_program *program, uint32_t slot, bool taken,
@@ -283,7 +301,8 @@ static void program_encode(struct accel_program *program, const struct program_o
 	struct aci_tcs_op *raw = &program->ops[program->op_count];
 
 	*raw = (struct aci_tcs_op) {
-		.opcode = htole16((uint16_t)op->opcode), .function = htole32(op->function),
+		.opcode = htole16((uint16_t)op->opcode), .flags = htole16((uint16_t)op->flags),
+		.function = htole32(op->function),
 	};
 	for (int i = 0; i < ACI_TCS_OP_INPUTS; i++)
 		raw->in[i] = htole16(ACI_TCS_NONE);
@@ -299,6 +318,12 @@ static void program_encode(struct accel_program *program, const struct program_o
 		break;
 	case ACI_TCS_OP_SOFTMAX:
 		raw->softmax.axis = htole32(op->axis);
+		break;
+	case ACI_TCS_OP_REDUCE:
+		raw->reduce.axes = htole32(op->axes);
+		break;
+	case ACI_TCS_OP_ARG:
+		raw->along.axis = htole32(op->axis);
 		break;
 	case ACI_TCS_OP_CONV:
 	case ACI_TCS_OP_POOL_MAX:
@@ -375,6 +400,54 @@ int accel_program_binary(struct accel_program *program, uint32_t function,
 
 	if (!in1)
 		return error_set(-EINVAL, "program and views must not be NULL");
+	return program_add(program, &op);
+}
+
+int accel_program_compare(struct accel_program *program, uint32_t function,
+			  const struct accel_view *in0, const struct accel_view *in1,
+			  const struct accel_view *out)
+{
+	struct program_op op = {
+		.opcode = ACI_TCS_OP_COMPARE, .function = function, .in = { in0, in1 }, .out = out,
+	};
+
+	if (!in1)
+		return error_set(-EINVAL, "program and views must not be NULL");
+	return program_add(program, &op);
+}
+
+int accel_program_select(struct accel_program *program, const struct accel_view *condition,
+			 const struct accel_view *in0, const struct accel_view *in1,
+			 const struct accel_view *out)
+{
+	struct program_op op = {
+		.opcode = ACI_TCS_OP_SELECT, .in = { condition, in0, in1 }, .out = out,
+	};
+
+	if (!in0 || !in1)
+		return error_set(-EINVAL, "program and views must not be NULL");
+	return program_add(program, &op);
+}
+
+int accel_program_reduce(struct accel_program *program, uint32_t function, uint32_t axes,
+			 const struct accel_view *in, const struct accel_view *out)
+{
+	struct program_op op = {
+		.opcode = ACI_TCS_OP_REDUCE, .function = function, .axes = axes,
+		.in = { in }, .out = out,
+	};
+
+	return program_add(program, &op);
+}
+
+int accel_program_arg(struct accel_program *program, uint32_t function, uint32_t axis, bool last,
+		      const struct accel_view *in, const struct accel_view *out)
+{
+	struct program_op op = {
+		.opcode = ACI_TCS_OP_ARG, .function = function, .axis = axis,
+		.flags = last ? ACI_TCS_OP_F_LAST : 0, .in = { in }, .out = out,
+	};
+
 	return program_add(program, &op);
 }
 

@@ -46,6 +46,8 @@ struct program_op {
 	float alpha, beta;
 	uint32_t alpha_slot, beta_slot;	/* UNARY: scalars instead, or ACCEL_SLOT_NONE */
 	uint32_t axis;
+	uint32_t axes;			/* REDUCE: bit per dimension */
+	uint32_t flags;			/* ACI_TCS_OP_F_* */
 	const struct accel_window *window;
 	const struct accel_view *in[PROGRAM_INPUTS];
 	const struct accel_view *out;

@@ -17,6 +17,14 @@ const char *tcs_op_name(uint32_t opcode)
 		return "unary";
 	case ACI_TCS_OP_BINARY:
 		return "binary";
+	case ACI_TCS_OP_SELECT:
+		return "select";
+	case ACI_TCS_OP_COMPARE:
+		return "compare";
+	case ACI_TCS_OP_REDUCE:
+		return "reduce";
+	case ACI_TCS_OP_ARG:
+		return "arg";
 	case ACI_TCS_OP_SOFTMAX:
 		return "softmax";
 	case ACI_TCS_OP_MATMUL:
@@ -76,7 +84,7 @@ static bool set_lists(const struct aci_identify_set *set, uint32_t opcode, uint3
 {
 	for (uint32_t i = 0; i < le32toh(set->op_count); i++) {
 		const struct aci_identify_set_op *entry = &set->ops[i];
-		uint32_t mask = le32toh(entry->function_mask);
+		uint32_t mask = le32toh(entry->function_mask), base = le16toh(entry->function_base);
 
 		if (le16toh(entry->opcode) != opcode || !(le64toh(entry->types) & combo))
 			continue;
@@ -84,27 +92,46 @@ static bool set_lists(const struct aci_identify_set *set, uint32_t opcode, uint3
 		if (!mask)
 			mask = opcode == ACI_TCS_OP_MATMUL || opcode == ACI_TCS_OP_CONV ?
 			       1u << ACI_TCS_UNARY_IDENTITY | 1u << ACI_TCS_UNARY_RELU : 1u;
-		if (function < 32 && mask >> function & 1)
+		if (function >= base && function - base < 32 && mask >> (function - base) & 1)
 			return true;
 	}
 	return false;
 }
 
-static uint64_t combo_of(uint32_t opcode, enum accel_type in, enum accel_type out)
+static uint64_t combo_of_type(enum accel_type type)
 {
+	switch (type) {
+	case ACCEL_F32:
+		return ACI_TCS_COMBO_F32;
+	case ACCEL_I8:
+		return ACI_TCS_COMBO_I8;
+	case ACCEL_U8:
+		return ACI_TCS_COMBO_U8;
+	case ACCEL_I32:
+		return ACI_TCS_COMBO_I32;
+	case ACCEL_I64:
+		return ACI_TCS_COMBO_I64;
+	default:
+		return ACI_TCS_COMBO_BOOL;
+	}
+}
+
+/* Any of these is enough. Types that an operation fixes itself do not count. */
+static uint64_t combos_of(uint32_t opcode, enum accel_type in, enum accel_type out)
+{
+	enum accel_type expected = in;
+
 	if (!accel_type_bytes(in) || !accel_type_bytes(out))
 		return 0;
 	if (opcode == ACI_TCS_OP_COPY)
 		return ACI_TCS_COMBO_CONVERT;
-	if (in == ACCEL_F32 && out == ACCEL_F32)
-		return ACI_TCS_COMBO_F32;
-	if (in == ACCEL_I32 && out == ACCEL_I32)
-		return ACI_TCS_COMBO_I32;
-	if (in == ACCEL_I8 && out == ACCEL_I8)
-		return ACI_TCS_COMBO_I8;
-	if (in == ACCEL_I8 && out == ACCEL_I32)
+	if (opcode == ACI_TCS_OP_COMPARE)
+		expected = ACCEL_BOOL;
+	else if (opcode == ACI_TCS_OP_ARG)
+		expected = ACCEL_I64;
+	else if (in == ACCEL_I8 && out == ACCEL_I32)
 		return ACI_TCS_COMBO_I8_I32;
-	return 0;
+	return out == expected ? combo_of_type(in) | ACI_TCS_COMBO_ANY : 0;
 }
 
 bool accel_program_supports(struct accel_device *device, uint32_t opcode, uint32_t function,
@@ -112,23 +139,25 @@ bool accel_program_supports(struct accel_device *device, uint32_t opcode, uint32
 {
 	const struct aci_identify_set *set = device ? device_get_tcs(device) : NULL;
 
-	return set && set_lists(set, opcode, function, combo_of(opcode, in, out));
+	return set && set_lists(set, opcode, function, combos_of(opcode, in, out));
 }
 
 static int check_types(const struct accel_device *device, const struct program_op *op)
 {
-	enum accel_type in = op->in[0]->type, out = op->out->type;
+	bool select = op->opcode == ACI_TCS_OP_SELECT;
+	enum accel_type in = op->in[select]->type, out = op->out->type;
 	enum accel_type bias = in == ACCEL_I8 && out == ACCEL_I32 ? ACCEL_I32 : in;
-	bool mixed = (op->in[1] && op->in[1]->type != in) || (op->in[2] && op->in[2]->type != bias);
+	bool mixed = (op->in[1] && op->in[1]->type != in) || (op->in[2] && op->in[2]->type != bias) ||
+		     (select && op->in[0]->type != ACCEL_BOOL);
 	const struct aci_identify_set *set = device_get_tcs(device);
 
 	if (!set)
 		return error_set(-ENOTSUP, "%s has no tensor command set", device->info.name);
-	if (!mixed && set_lists(set, op->opcode, op->function, combo_of(op->opcode, in, out)))
+	if (!mixed && set_lists(set, op->opcode, op->function, combos_of(op->opcode, in, out)))
 		return 0;
 	return error_set(-ENOTSUP, "%s does not take %s (function %u) from %s%s%s to %s",
 			 device->info.name, tcs_op_name(op->opcode), op->function,
-			 tcs_type_name(in), op->in[1] ? ", " : "",
+			 tcs_type_name(op->in[0]->type), op->in[1] ? ", " : "",
 			 op->in[1] ? tcs_type_name(op->in[1]->type) : "", tcs_type_name(out));
 }
 
@@ -491,13 +520,58 @@ static int check_pool(const struct program_op *op)
 	return 0;
 }
 
+/* Each input broadcasts to the output, and each dimension of it is one of an input. */
+static bool select_fits(const struct program_op *op)
+{
+	uint32_t rank = op->out->rank;
+
+	for (uint32_t i = 0; i < rank; i++) {
+		uint64_t out = known_dim(op->out, i), most = 1;
+		bool unknown = !out;
+
+		for (int n = 0; n < 3; n++) {
+			uint64_t in = op->in[n]->rank > rank ? UINT64_MAX : aligned_dim(op->in[n], rank, 0, i);
+
+			if (in != 1 && !may_equal(in, out))
+				return false;
+			unknown |= !in;
+			most = in > most ? in : most;
+		}
+		if (!unknown && most != out)
+			return false;
+	}
+	return true;
+}
+
+/* Dimensions of @axes become 1. */
+static bool reduced_fits(const struct program_op *op, uint32_t axes)
+{
+	const struct accel_view *in = op->in[0], *out = op->out;
+
+	if (in->rank != out->rank || axes >> in->rank)
+		return false;
+	for (uint32_t i = 0; i < in->rank; i++)
+		if (!may_equal(known_dim(out, i), axes >> i & 1 ? 1 : known_dim(in, i)))
+			return false;
+	return true;
+}
+
 static int check_shapes(struct program_op *op)
 {
 	switch (op->opcode) {
 	case ACI_TCS_OP_COPY:
 	case ACI_TCS_OP_UNARY:
 		return shapes_equal(op->in[0], op->out) ? 0 : error_shapes(op);
+	case ACI_TCS_OP_SELECT:
+		return select_fits(op) ? 0 : error_shapes(op);
+	case ACI_TCS_OP_REDUCE:
+		return reduced_fits(op, op->axes) ? 0 : error_shapes(op);
+	case ACI_TCS_OP_ARG:
+		if (op->axis >= op->in[0]->rank)
+			return error_set(-EINVAL, "arg: there is no axis %u", op->axis);
+		return reduced_fits(op, 1u << op->axis) ? 0 : error_shapes(op);
 	case ACI_TCS_OP_BINARY:
+	case ACI_TCS_OP_COMPARE:
 		return broadcast_fits(op->in[0], op->in[1], op->out, 0) ? 0 : error_shapes(op);
 	case ACI_TCS_OP_SOFTMAX:
 		if (op->axis >= op->in[0]->rank)

@@ -81,6 +81,33 @@ uint32_t onnx_binary(struct onnx_node *node, uint32_t function, uint32_t in0, ui
 	return made(node, accel_graph_binary(node->graph, function, in0, in1, &out), &out);
 }
 
+uint32_t onnx_compare(struct onnx_node *node, uint32_t function, uint32_t in0, uint32_t in1)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_compare(node->graph, function, in0, in1, &out), &out);
+}
+
+uint32_t onnx_select(struct onnx_node *node, uint32_t condition, uint32_t in0, uint32_t in1)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_select(node->graph, condition, in0, in1, &out), &out);
+}
+
+uint32_t onnx_arg(struct onnx_node *node, uint32_t function, uint32_t axis, bool last, uint32_t in)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_arg(node->graph, function, axis, last, in, &out), &out);
+}
+
 uint32_t onnx_add(struct onnx_node *node, uint32_t in0, uint32_t in1)
 {
 	return onnx_binary(node, ACI_TCS_BINARY_ADD, in0, in1);

@@ -31,64 +31,75 @@ int onnx_build_selu(struct onnx_node *node)
 {
 	float alpha = onnx_attr_float(node, "alpha", 1.67326319217681884765625f);
 	float gamma = onnx_attr_float(node, "gamma", 1.05070102214813232421875f);
-	uint32_t elu = onnx_unary(node, ACI_TCS_UNARY_ELU, alpha, 0, onnx_input(node, 0));
 
-	return onnx_output(node, 0, onnx_linear(node, gamma, 0, elu));
+	return onnx_output(node, 0, onnx_unary(node, ACI_TCS_UNARY_SELU, alpha, gamma, onnx_input(node, 0)));
 }
 
-/* max(0, x) + min(0, alpha * (exp(x / alpha) - 1)) */
 int onnx_build_celu(struct onnx_node *node)
 {
 	float alpha = onnx_attr_float(node, "alpha", 1);
-	uint32_t in = onnx_input(node, 0);
-	uint32_t elu;
 
-	if (!(alpha > 0))
-		onnx_fail(node, -ENOTSUP, "alpha %g is not positive", alpha);
-	elu = onnx_unary(node, ACI_TCS_UNARY_ELU, alpha, 0, onnx_linear(node, 1 / alpha, 0, in));
-	return onnx_output(node, 0, onnx_add(node, onnx_unary(node, ACI_TCS_UNARY_RELU, 0, 0, in),
-					     onnx_unary(node, ACI_TCS_UNARY_CLIP, -FLT_MAX, 0, elu)));
+	return onnx_output(node, 0, onnx_unary(node, ACI_TCS_UNARY_CELU, alpha, 0, onnx_input(node, 0)));
 }
 
-/* max(0, x) + slope * min(0, x); the slope broadcasts to x only. */
-int onnx_build_prelu(struct onnx_node *node)
+int onnx_build_thresholded_relu(struct onnx_node *node)
 {
-	uint32_t in = onnx_input(node, 0);
-	uint32_t negative = onnx_unary(node, ACI_TCS_UNARY_CLIP, -FLT_MAX, 0, in);
+	float alpha = onnx_attr_float(node, "alpha", 1);
 
-	return onnx_output(node, 0, onnx_add(node, onnx_unary(node, ACI_TCS_UNARY_RELU, 0, 0, in),
-					     onnx_mul(node, onnx_input(node, 1), negative)));
+	return onnx_output(node, 0, onnx_unary(node, ACI_TCS_UNARY_THRESHOLDED_RELU, alpha, 0, onnx_input(node, 0)));
 }
 
-/* A bound of Clip; -FLT_MAX or FLT_MAX where it is absent, which leaves infinities finite as ONNX says. */
-static float clip_bound(struct onnx_node *node, size_t index, float fallback)
+int onnx_build_shrink(struct onnx_node *node)
 {
-	const struct onnx_constant *bound;
+	float lambd = onnx_attr_float(node, "lambd", 0.5f), bias = onnx_attr_float(node, "bias", 0);
 
+	return onnx_output(node, 0, onnx_unary(node, ACI_TCS_UNARY_SHRINK, lambd, bias, onnx_input(node, 0)));
+}
+
+/*
+ * A bound of Clip that is known now; -FLT_MAX or FLT_MAX where it is absent,
+ * which leaves infinities finite as ONNX says. False: it is known at the run.
+ */
+static bool clip_bound(struct onnx_node *node, size_t index, float fallback, float *bound)
+{
+	const struct onnx_constant *constant;
+
+	*bound = fallback;
 	if (!onnx_has_input(node, index))
-		return fallback;
-	bound = onnx_input_constant(node, index);
-	if (!bound)
-		return fallback;
-	if (bound->count != 1 || bound->shape.type != ACCEL_F32) {
-		onnx_fail(node, -EINVAL, "input %zu is not one float32", index);
-		return fallback;
-	}
-	return ((const float *)bound->data)[0];
+		return true;
+	constant = onnx_input_if_constant(node, index);
+	if (!constant || constant->count != 1 || constant->shape.type != ACCEL_F32)
+		return false;
+	*bound = ((const float *)constant->data)[0];
+	return true;
+}
+
+static uint32_t clip_by_tensors(struct onnx_node *node, uint32_t in)
+{
+	static const uint32_t functions[] = { 0, ACI_TCS_BINARY_MAX, ACI_TCS_BINARY_MIN };
+
+	for (size_t i = 1; i < 3; i++)
+		if (onnx_has_input(node, i))
+			in = onnx_binary(node, functions[i], in, onnx_input(node, i));
+	return in;
 }
 
 int onnx_build_clip(struct onnx_node *node)
 {
-	bool attributes = node->opset < 11;
-	float low = attributes ? onnx_attr_float(node, "min", -FLT_MAX) : clip_bound(node, 1, -FLT_MAX);
-	float high = attributes ? onnx_attr_float(node, "max", FLT_MAX) : clip_bound(node, 2, FLT_MAX);
+	uint32_t in = onnx_input(node, 0);
+	struct onnx_shape shape;
+	float low, high;
 
-	return onnx_output(node, 0, onnx_unary(node, ACI_TCS_UNARY_CLIP, low, high, onnx_input(node, 0)));
-}
-
-static uint32_t hard_sigmoid(struct onnx_node *node, float alpha, float beta, uint32_t in)
-{
-	return onnx_unary(node, ACI_TCS_UNARY_CLIP, 0, 1, onnx_linear(node, alpha, beta, in));
+	if (!onnx_shape_of(node, in, &shape))
+		return node->error;
+	if (node->opset < 11) {
+		low = onnx_attr_float(node, "min", -FLT_MAX);
+		high = onnx_attr_float(node, "max", FLT_MAX);
+	} else if (shape.type != ACCEL_F32 || !clip_bound(node, 1, -FLT_MAX, &low) ||
+		   !clip_bound(node, 2, FLT_MAX, &high)) {
+		return onnx_output(node, 0, clip_by_tensors(node, in));
+	}
+	return onnx_output(node, 0, onnx_unary(node, ACI_TCS_UNARY_CLIP, low, high, in));
 }
 
 int onnx_build_hard_sigmoid(struct onnx_node *node)
@@ -96,56 +107,7 @@ int onnx_build_hard_sigmoid(struct onnx_node *node)
 	float alpha = onnx_attr_float(node, "alpha", 0.2f);
 	float beta = onnx_attr_float(node, "beta", 0.5f);
 
-	return onnx_output(node, 0, hard_sigmoid(node, alpha, beta, onnx_input(node, 0)));
-}
-
-int onnx_build_hard_swish(struct onnx_node *node)
-{
-	uint32_t in = onnx_input(node, 0);
-
-	return onnx_output(node, 0, onnx_mul(node, in, hard_sigmoid(node, 1.0f / 6, 0.5f, in)));
-}
-
-/* log(1 + exp(x)) as max(0, x) + log(1 + exp(-|x|)), which cannot overflow. */
-static uint32_t softplus(struct onnx_node *node, uint32_t in)
-{
-	uint32_t magnitude = onnx_unary(node, ACI_TCS_UNARY_ABS, 0, 0, in);
-	uint32_t small = onnx_unary(node, ACI_TCS_UNARY_EXP, 0, 0, onnx_linear(node, -1, 0, magnitude));
-
-	return onnx_add(node, onnx_unary(node, ACI_TCS_UNARY_RELU, 0, 0, in),
-			onnx_unary(node, ACI_TCS_UNARY_LOG, 0, 0, onnx_linear(node, 1, 1, small)));
-}
-
-int onnx_build_softplus(struct onnx_node *node)
-{
-	return onnx_output(node, 0, softplus(node, onnx_input(node, 0)));
-}
-
-int onnx_build_softsign(struct onnx_node *node)
-{
-	uint32_t in = onnx_input(node, 0);
-	uint32_t magnitude = onnx_unary(node, ACI_TCS_UNARY_ABS, 0, 0, in);
-
-	return onnx_output(node, 0, onnx_div(node, in, onnx_linear(node, 1, 1, magnitude)));
-}
-
-int onnx_build_mish(struct onnx_node *node)
-{
-	uint32_t in = onnx_input(node, 0);
-	uint32_t gate = onnx_unary(node, ACI_TCS_UNARY_TANH, 0, 0, softplus(node, in));
-
-	return onnx_output(node, 0, onnx_mul(node, in, gate));
-}
-
-/* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) */
-static uint32_t gelu_tanh(struct onnx_node *node, uint32_t in)
-{
-	uint32_t square = onnx_mul(node, in, in);
-	uint32_t inner = onnx_mul(node, in, onnx_linear(node, 0.044715f, 1, square));
-	uint32_t gate = onnx_unary(node, ACI_TCS_UNARY_TANH, 0, 0,
-				   onnx_linear(node, (float)(M_2_SQRTPI * M_SQRT1_2), 0, inner));
-
-	return onnx_mul(node, in, onnx_linear(node, 0.5f, 0.5f, gate));
+	return onnx_output(node, 0, onnx_unary(node, ACI_TCS_UNARY_HARD_SIGMOID, alpha, beta, onnx_input(node, 0)));
 }
 
 int onnx_build_gelu(struct onnx_node *node)
@@ -153,7 +115,7 @@ int onnx_build_gelu(struct onnx_node *node)
 	uint32_t in = onnx_input(node, 0);
 
 	if (onnx_attr_is(node, "approximate", "tanh", "none"))
-		return onnx_output(node, 0, gelu_tanh(node, in));
+		return onnx_output(node, 0, onnx_unary(node, ACI_TCS_UNARY_GELU_TANH, 0, 0, in));
 	if (!onnx_attr_is(node, "approximate", "none", "none"))
 		onnx_fail(node, -EINVAL, "attribute 'approximate' is neither 'none' nor 'tanh'");
 	return onnx_output(node, 0, onnx_unary(node, ACI_TCS_UNARY_GELU, 0, 0, in));

@@ -120,8 +120,14 @@ static struct onnx_number compute(struct onnx_node *node, struct onnx_number a, 
 		return is_less(a, b) ? a : b;
 	case ACI_TCS_BINARY_MAX:
 		return is_less(b, a) ? a : b;
-	case FOLD_EQUAL:
-		out.i = a.i == b.i && a.r == b.r;
+	case ACI_TCS_BINARY_AND:
+		out.i = a.i & b.i;
+		break;
+	case ACI_TCS_BINARY_OR:
+		out.i = a.i | b.i;
+		break;
+	case ACI_TCS_BINARY_XOR:
+		out.i = a.i ^ b.i;
 		break;
 	default:
 		onnx_fail(node, -ENOTSUP, "cannot be computed when the model is loaded");
@@ -129,6 +135,45 @@ static struct onnx_number compute(struct onnx_node *node, struct onnx_number a, 
 	if (wrong)
 		onnx_fail(node, -EINVAL, "shape arithmetic overflows");
 	return out;
+}
+
+static bool compare(uint32_t function, struct onnx_number a, struct onnx_number b)
+{
+	bool equal = a.i == b.i && a.r == b.r;
+
+	switch (function) {
+	case ACI_TCS_COMPARE_EQ:
+		return equal;
+	case ACI_TCS_COMPARE_LT:
+		return is_less(a, b);
+	case ACI_TCS_COMPARE_LE:
+		return is_less(a, b) || equal;
+	case ACI_TCS_COMPARE_GT:
+		return is_less(b, a);
+	default:
+		return is_less(b, a) || equal;
+	}
+}
+
+int onnx_fold_compare(struct onnx_node *node)
+{
+	const struct onnx_constant *a = onnx_input_constant(node, 0), *b = onnx_input_constant(node, 1);
+	struct onnx_constant *out;
+	struct onnx_shape shape;
+	uint8_t *data;
+
+	if (!a || !b || !join_shapes(node, &a->shape, &b->shape, &shape))
+		return node->error;
+	if (a->shape.type != b->shape.type) {
+		onnx_fail(node, -EINVAL, "the inputs differ in type");
+		return node->error;
+	}
+	shape.type = ACCEL_BOOL;
+	out = onnx_fold_new(node, &shape, (void **)&data);
+	for (uint64_t i = 0; out && i < out->count; i++)
+		data[i] = compare(node->op->function, onnx_constant_get(a, map_index(&shape, &a->shape, i)),
+				  onnx_constant_get(b, map_index(&shape, &b->shape, i)));
+	return onnx_output_constant(node, 0, out);
 }
 
 /* NULL: a failure. */
@@ -145,8 +190,6 @@ static struct onnx_constant *fold_pair(struct onnx_node *node, const struct onnx
 		onnx_fail(node, -EINVAL, "the inputs differ in type");
 		return NULL;
 	}
-	if (node->op->function == FOLD_EQUAL)
-		shape.type = ACCEL_BOOL;
 	out = onnx_fold_new(node, &shape, &data);
 	for (uint64_t i = 0; out && i < out->count && !node->error; i++) {
 		struct onnx_number left = onnx_constant_get(a, map_index(&shape, &a->shape, i));
@@ -206,6 +249,13 @@ int onnx_fold_unary(struct onnx_node *node)
 			break;
 		case ACI_TCS_UNARY_CEIL:
 			number.r = ceil(number.r);
+			break;
+		case HANDLER_NOT:
+			number.i = !number.i;
+			break;
+		case ACI_TCS_UNARY_ABS:
+			number.i = number.i < 0 ? (int64_t)-(uint64_t)number.i : number.i;
+			number.r = fabs(number.r);
 			break;
 		case ACI_TCS_UNARY_SQRT:
 			number.r = sqrt(number.r);

@@ -16,7 +16,10 @@ enum {
 enum {
 	HANDLER_REDUCE_MEAN, HANDLER_REDUCE_SUM, HANDLER_REDUCE_MAX, HANDLER_REDUCE_MIN, HANDLER_REDUCE_L1,
 	HANDLER_REDUCE_L2, HANDLER_REDUCE_SUM_SQUARE, HANDLER_REDUCE_LOG_SUM, HANDLER_REDUCE_LOG_SUM_EXP,
+	HANDLER_REDUCE_PROD,
 };
+
+enum { HANDLER_NOT = 256 };	/* behind the ACI_TCS_UNARY_* */
 
 /** struct onnx_range - elements that Slice takes of an axis */
 struct onnx_range {
@@ -31,13 +34,10 @@ int onnx_build_leaky_relu(struct onnx_node *node);
 int onnx_build_elu(struct onnx_node *node);
 int onnx_build_selu(struct onnx_node *node);
 int onnx_build_celu(struct onnx_node *node);
-int onnx_build_prelu(struct onnx_node *node);
+int onnx_build_thresholded_relu(struct onnx_node *node);
+int onnx_build_shrink(struct onnx_node *node);
 int onnx_build_clip(struct onnx_node *node);
 int onnx_build_hard_sigmoid(struct onnx_node *node);
-int onnx_build_hard_swish(struct onnx_node *node);
-int onnx_build_softplus(struct onnx_node *node);
-int onnx_build_softsign(struct onnx_node *node);
-int onnx_build_mish(struct onnx_node *node);
 int onnx_build_gelu(struct onnx_node *node);
 int onnx_build_binary(struct onnx_node *node);
 int onnx_build_pow(struct onnx_node *node);
@@ -113,6 +113,7 @@ int onnx_build_size(struct onnx_node *node);
 
 /* fold.c, fold_shape.c: arithmetic on small constants */
 int onnx_fold_binary(struct onnx_node *node);
+int onnx_fold_compare(struct onnx_node *node);
 int onnx_fold_chain(struct onnx_node *node);
 int onnx_fold_unary(struct onnx_node *node);
 int onnx_fold_where(struct onnx_node *node);
@@ -130,6 +131,19 @@ int onnx_fold_reshape(struct onnx_node *node);
 int onnx_fold_squeeze(struct onnx_node *node);
 int onnx_fold_unsqueeze(struct onnx_node *node);
 
+/* logic.c */
+int onnx_build_compare(struct onnx_node *node);
+int onnx_build_where(struct onnx_node *node);
+int onnx_build_not(struct onnx_node *node);
+int onnx_build_is_nan(struct onnx_node *node);
+int onnx_build_is_inf(struct onnx_node *node);
+int onnx_build_mod(struct onnx_node *node);
+int onnx_build_bit_shift(struct onnx_node *node);
+int onnx_build_arg(struct onnx_node *node);
+int onnx_build_hardmax(struct onnx_node *node);
+int onnx_build_one_hot(struct onnx_node *node);
+int onnx_build_trilu(struct onnx_node *node);
+
 /* pad.c, resize.c, loss.c, einsum.c, control.c */
 int onnx_build_pad(struct onnx_node *node);
 int onnx_build_resize(struct onnx_node *node);
@@ -139,7 +153,6 @@ int onnx_build_softmax_loss(struct onnx_node *node);
 int onnx_build_einsum(struct onnx_node *node);
 int onnx_build_if(struct onnx_node *node);
 
-enum { FOLD_EQUAL = 256 };	/* behind the ACI_TCS_BINARY_* */
 
 /** struct onnx_number - an element of any type: integers in @i, float32 in @r */
 struct onnx_number {

@@ -197,6 +197,9 @@ uint32_t onnx_vector(struct onnx_node *node, const float *values, uint64_t count
 uint32_t onnx_unary(struct onnx_node *node, uint32_t function, float alpha, float beta, uint32_t in);
 uint32_t onnx_linear(struct onnx_node *node, float alpha, float beta, uint32_t in);
 uint32_t onnx_binary(struct onnx_node *node, uint32_t function, uint32_t in0, uint32_t in1);
+uint32_t onnx_compare(struct onnx_node *node, uint32_t function, uint32_t in0, uint32_t in1);
+uint32_t onnx_select(struct onnx_node *node, uint32_t condition, uint32_t in0, uint32_t in1);
+uint32_t onnx_arg(struct onnx_node *node, uint32_t function, uint32_t axis, bool last, uint32_t in);
 uint32_t onnx_add(struct onnx_node *node, uint32_t in0, uint32_t in1);
 uint32_t onnx_sub(struct onnx_node *node, uint32_t in0, uint32_t in1);
 uint32_t onnx_mul(struct onnx_node *node, uint32_t in0, uint32_t in1);
@@ -217,7 +220,7 @@ uint32_t onnx_concat(struct onnx_node *node, uint32_t axis, const uint32_t *in, 
 uint64_t onnx_product(const struct onnx_shape *shape, uint32_t begin, uint32_t end);
 
 /* Reductions over axes (bit i: axis i), all kept with length 1. reduce.c */
-enum onnx_reduction { ONNX_REDUCE_MEAN, ONNX_REDUCE_SUM, ONNX_REDUCE_MAX, ONNX_REDUCE_MIN };
+enum onnx_reduction { ONNX_REDUCE_MEAN, ONNX_REDUCE_SUM, ONNX_REDUCE_MAX, ONNX_REDUCE_MIN, ONNX_REDUCE_PROD };
 
 uint32_t onnx_reduce(struct onnx_node *node, enum onnx_reduction kind, uint32_t axes, uint32_t in);
 

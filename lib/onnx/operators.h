@@ -29,51 +29,88 @@
 #define ONNX_BOOL	(1u << ACCEL_BOOL)
 #define ONNX_ANY	(ONNX_F32 | ONNX_I8 | ONNX_U8 | ONNX_I32 | ONNX_I64 | ONNX_BOOL)
 
-#define ONNX_FLOATS_INTS	(ONNX_F32 | ONNX_I32)
+#define ONNX_INTS	(ONNX_I8 | ONNX_U8 | ONNX_I32 | ONNX_I64)
+#define ONNX_NUMBERS	(ONNX_F32 | ONNX_INTS)
 #define ONNX_LAST		ONNX_OPSET_MAX
 
 #define ONNX_OPERATOR_TABLE(X) \
 	/* elementwise */ \
-	X("Abs", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ABS, onnx_build_unary, NULL) \
-	X("Add", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_ADD, onnx_build_binary, onnx_fold_binary) \
+	X("Abs", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_UNARY_ABS, onnx_build_unary, onnx_fold_unary) \
+	X("Add", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_BINARY_ADD, onnx_build_binary, onnx_fold_binary) \
 	X("Cast", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_cast, onnx_fold_cast) \
 	X("CastLike", 15, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_cast_like, onnx_fold_cast_like) \
 	X("Ceil", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_CEIL, onnx_build_unary, onnx_fold_unary) \
 	X("Celu", 12, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_celu, NULL) \
-	X("Clip", 7, ONNX_LAST, ONNX_F32, 0x6, 0, onnx_build_clip, NULL) \
+	X("Clip", 7, ONNX_LAST, ONNX_NUMBERS, 0, 0, onnx_build_clip, NULL) \
 	X("DequantizeLinear", 10, ONNX_LAST, ONNX_I8 | ONNX_U8 | ONNX_I32, 0, 0, onnx_build_dequantize, NULL) \
-	X("Div", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_DIV, onnx_build_binary, onnx_fold_binary) \
+	X("Div", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_BINARY_DIV, onnx_build_binary, onnx_fold_binary) \
 	X("Elu", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_elu, NULL) \
-	X("Equal", 7, ONNX_LAST, ONNX_ANY, 0x3, FOLD_EQUAL, NULL, onnx_fold_binary) \
+	X("Equal", 7, ONNX_LAST, ONNX_ANY, 0, ACI_TCS_COMPARE_EQ, onnx_build_compare, onnx_fold_compare) \
 	X("Erf", 9, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ERF, onnx_build_unary, NULL) \
 	X("Exp", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_EXP, onnx_build_unary, NULL) \
 	X("Floor", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_FLOOR, onnx_build_unary, onnx_fold_unary) \
 	X("Gelu", 20, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_gelu, NULL) \
 	X("HardSigmoid", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_hard_sigmoid, NULL) \
-	X("HardSwish", 14, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_hard_swish, NULL) \
+	X("HardSwish", 14, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_HARD_SWISH, onnx_build_unary, NULL) \
 	X("LeakyRelu", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_leaky_relu, NULL) \
 	X("Log", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_LOG, onnx_build_unary, NULL) \
-	X("Max", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_MAX, onnx_build_chain, onnx_fold_chain) \
+	X("Max", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_BINARY_MAX, onnx_build_chain, onnx_fold_chain) \
 	X("Mean", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_mean, NULL) \
-	X("Min", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_MIN, onnx_build_chain, onnx_fold_chain) \
-	X("Mish", 18, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_mish, NULL) \
-	X("Mul", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_MUL, onnx_build_binary, onnx_fold_binary) \
-	X("Neg", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_NEG, onnx_build_unary, onnx_fold_unary) \
-	X("PRelu", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_prelu, NULL) \
+	X("Min", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_BINARY_MIN, onnx_build_chain, onnx_fold_chain) \
+	X("Mish", 18, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_MISH, onnx_build_unary, NULL) \
+	X("Mul", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_BINARY_MUL, onnx_build_binary, onnx_fold_binary) \
+	X("Neg", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_UNARY_NEG, onnx_build_unary, onnx_fold_unary) \
+	X("PRelu", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_BINARY_PRELU, onnx_build_binary, NULL) \
 	X("Pow", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_pow, NULL) \
 	X("QuantizeLinear", 10, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_quantize, NULL) \
 	X("Reciprocal", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_RECIPROCAL, onnx_build_unary, NULL) \
-	X("Relu", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_RELU, onnx_build_unary, NULL) \
+	X("Relu", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_UNARY_RELU, onnx_build_unary, NULL) \
 	X("Round", 11, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ROUND, onnx_build_unary, NULL) \
 	X("Selu", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_selu, NULL) \
 	X("Sigmoid", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_SIGMOID, onnx_build_unary, NULL) \
-	X("Softplus", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_softplus, NULL) \
-	X("Softsign", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_softsign, NULL) \
+	X("Softplus", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_SOFTPLUS, onnx_build_unary, NULL) \
+	X("Softsign", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_SOFTSIGN, onnx_build_unary, NULL) \
 	X("Sqrt", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_SQRT, onnx_build_unary, onnx_fold_unary) \
-	X("Sub", 7, ONNX_LAST, ONNX_FLOATS_INTS, 0, ACI_TCS_BINARY_SUB, onnx_build_binary, onnx_fold_binary) \
+	X("Sub", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_BINARY_SUB, onnx_build_binary, onnx_fold_binary) \
 	X("Sum", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_BINARY_ADD, onnx_build_chain, NULL) \
 	X("Tanh", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_TANH, onnx_build_unary, NULL) \
-	X("Where", 9, ONNX_LAST, ONNX_BOOL, 0x7, 0, NULL, onnx_fold_where) \
+	X("Where", 9, ONNX_LAST, ONNX_BOOL, 0, 0, onnx_build_where, onnx_fold_where) \
+	X("Acos", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ACOS, onnx_build_unary, NULL) \
+	X("Asin", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ASIN, onnx_build_unary, NULL) \
+	X("Atan", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ATAN, onnx_build_unary, NULL) \
+	X("Cos", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_COS, onnx_build_unary, NULL) \
+	X("Sin", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_SIN, onnx_build_unary, NULL) \
+	X("Tan", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_TAN, onnx_build_unary, NULL) \
+	X("Acosh", 9, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ACOSH, onnx_build_unary, NULL) \
+	X("Asinh", 9, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ASINH, onnx_build_unary, NULL) \
+	X("Atanh", 9, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ATANH, onnx_build_unary, NULL) \
+	X("Cosh", 9, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_COSH, onnx_build_unary, NULL) \
+	X("Sinh", 9, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_SINH, onnx_build_unary, NULL) \
+	X("Sign", 9, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_UNARY_SIGN, onnx_build_unary, NULL) \
+	X("Shrink", 9, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_shrink, NULL) \
+	X("ThresholdedRelu", 10, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_thresholded_relu, NULL) \
+	X("Mod", 10, ONNX_LAST, ONNX_NUMBERS, 0, 0, onnx_build_mod, NULL) \
+	/* comparison and logic */ \
+	X("And", 7, ONNX_LAST, ONNX_BOOL, 0, ACI_TCS_BINARY_AND, onnx_build_binary, onnx_fold_binary) \
+	X("Or", 7, ONNX_LAST, ONNX_BOOL, 0, ACI_TCS_BINARY_OR, onnx_build_binary, onnx_fold_binary) \
+	X("Xor", 7, ONNX_LAST, ONNX_BOOL, 0, ACI_TCS_BINARY_XOR, onnx_build_binary, onnx_fold_binary) \
+	X("Not", 7, ONNX_LAST, ONNX_BOOL, 0, HANDLER_NOT, onnx_build_not, onnx_fold_unary) \
+	X("BitwiseAnd", 18, ONNX_LAST, ONNX_INTS, 0, ACI_TCS_BINARY_AND, onnx_build_binary, NULL) \
+	X("BitwiseOr", 18, ONNX_LAST, ONNX_INTS, 0, ACI_TCS_BINARY_OR, onnx_build_binary, NULL) \
+	X("BitwiseXor", 18, ONNX_LAST, ONNX_INTS, 0, ACI_TCS_BINARY_XOR, onnx_build_binary, NULL) \
+	X("BitwiseNot", 18, ONNX_LAST, ONNX_INTS, 0, HANDLER_NOT, onnx_build_not, NULL) \
+	X("BitShift", 11, ONNX_LAST, ONNX_U8, 0, 0, onnx_build_bit_shift, NULL) \
+	X("Less", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_COMPARE_LT, onnx_build_compare, onnx_fold_compare) \
+	X("LessOrEqual", 12, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_COMPARE_LE, onnx_build_compare, onnx_fold_compare) \
+	X("Greater", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_COMPARE_GT, onnx_build_compare, onnx_fold_compare) \
+	X("GreaterOrEqual", 12, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_COMPARE_GE, onnx_build_compare, onnx_fold_compare) \
+	X("IsInf", 10, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_is_inf, NULL) \
+	X("IsNaN", 9, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_is_nan, NULL) \
+	X("ArgMax", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_ARG_MAX, onnx_build_arg, NULL) \
+	X("ArgMin", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_ARG_MIN, onnx_build_arg, NULL) \
+	X("Hardmax", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_hardmax, NULL) \
+	X("OneHot", 9, ONNX_LAST, ONNX_NUMBERS, 0x2, 0, onnx_build_one_hot, NULL) \
+	X("Trilu", 14, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_trilu, NULL) \
 	/* matrices and convolutions */ \
 	X("Conv", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_conv, NULL) \
 	X("ConvInteger", 10, ONNX_LAST, ONNX_I8, 0xc, 0, onnx_build_conv_integer, NULL) \
@@ -92,11 +129,11 @@
 	X("ReduceL2", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_L2, onnx_build_reduce, NULL) \
 	X("ReduceLogSum", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_LOG_SUM, onnx_build_reduce, NULL) \
 	X("ReduceLogSumExp", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_LOG_SUM_EXP, onnx_build_reduce, NULL) \
-	X("ReduceMax", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_MAX, onnx_build_reduce, NULL) \
+	X("ReduceMax", 7, ONNX_LAST, ONNX_ANY, 0x2, HANDLER_REDUCE_MAX, onnx_build_reduce, NULL) \
 	X("ReduceMean", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_MEAN, onnx_build_reduce, NULL) \
-	X("ReduceMin", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_MIN, onnx_build_reduce, NULL) \
-	X("ReduceProd", 7, ONNX_LAST, ONNX_ANY, 0x3, 0, NULL, onnx_fold_reduce_prod) \
-	X("ReduceSum", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_SUM, onnx_build_reduce, NULL) \
+	X("ReduceMin", 7, ONNX_LAST, ONNX_ANY, 0x2, HANDLER_REDUCE_MIN, onnx_build_reduce, NULL) \
+	X("ReduceProd", 7, ONNX_LAST, ONNX_F32 | ONNX_I32 | ONNX_I64, 0x2, HANDLER_REDUCE_PROD, onnx_build_reduce, onnx_fold_reduce_prod) \
+	X("ReduceSum", 7, ONNX_LAST, ONNX_F32 | ONNX_I32 | ONNX_I64, 0x2, HANDLER_REDUCE_SUM, onnx_build_reduce, NULL) \
 	X("ReduceSumSquare", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_SUM_SQUARE, onnx_build_reduce, NULL) \
 	/* normalisation */ \
 	X("BatchNormalization", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_batch_norm, NULL) \

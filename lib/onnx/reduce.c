@@ -1,67 +1,43 @@
 // SPDX-License-Identifier: MIT
-/* Reductions, which the card does as poolings whose window is the whole axis. */
+/* Reductions. */
 #include <errno.h>
 
 #include <aci/aci_tcs.h>
 
 #include "handlers.h"
 
-/* One run of neighbouring axes: [1, outer, n, inner] pooled with a window of [n, 1]. */
-static uint32_t pool_run(struct onnx_node *node, uint32_t opcode, uint32_t begin, uint32_t end, uint32_t in)
+static uint32_t reduce_once(struct onnx_node *node, uint32_t function, uint32_t axes, uint32_t in)
 {
-	struct accel_window window = { .kernel = { 1, 1 }, .stride = { 1, 1 }, .dilation = { 1, 1 } };
-	struct onnx_shape shape;
-	uint64_t length;
+	uint32_t out = 0;
 
-	if (!onnx_shape_of(node, in, &shape))
+	if (node->error)
 		return 0;
-	length = onnx_product(&shape, begin, end);
-	if (length > INT32_MAX)
-		return onnx_fail(node, -ENOTSUP, "a reduced axis is too long");
-	window.kernel[0] = length;
-	in = onnx_reshape(node, in, 4, (uint64_t[]){ 1, onnx_product(&shape, 0, begin), length,
-						     onnx_product(&shape, end, shape.rank) });
-	for (uint32_t i = begin; i < end; i++)
-		shape.dim[i] = 1;
-	return onnx_reshape(node, onnx_pool(node, opcode, &window, in), shape.rank, shape.dim);
+	if (accel_graph_reduce(node->graph, function, axes, in, &out))
+		return onnx_fail(node, -ENOTSUP, "%s", accel_last_error());
+	return out;
 }
 
-static uint32_t pool_axes(struct onnx_node *node, uint32_t opcode, uint32_t axes, uint32_t in)
-{
-	for (uint32_t begin = 0; axes >> begin && !node->error; begin++) {
-		uint32_t end = begin;
-
-		while (axes >> end & 1)
-			end++;
-		if (end == begin)
-			continue;
-		in = pool_run(node, opcode, begin, end, in);
-		begin = end - 1;
-	}
-	return in;
-}
-
+/* At once, or axis by axis where an element is made of more than a card takes. */
 uint32_t onnx_reduce(struct onnx_node *node, enum onnx_reduction kind, uint32_t axes, uint32_t in)
 {
+	static const uint32_t functions[] = {
+		[ONNX_REDUCE_MEAN] = ACI_TCS_REDUCTION_MEAN, [ONNX_REDUCE_SUM] = ACI_TCS_REDUCTION_SUM,
+		[ONNX_REDUCE_MAX] = ACI_TCS_REDUCTION_MAX, [ONNX_REDUCE_MIN] = ACI_TCS_REDUCTION_MIN,
+		[ONNX_REDUCE_PROD] = ACI_TCS_REDUCTION_PROD,
+	};
 	struct onnx_shape shape;
 	uint64_t count = 1;
 
-	if (!onnx_shape_of(node, in, &shape))
-		return 0;
+	if (!axes || !onnx_shape_of(node, in, &shape))
+		return in;
 	for (uint32_t i = 0; i < shape.rank; i++)
-		if (axes & 1u << i)
-			count *= shape.dim[i];
-	switch (kind) {
-	case ONNX_REDUCE_MAX:
-		return pool_axes(node, ACI_TCS_OP_POOL_MAX, axes, in);
-	case ONNX_REDUCE_MIN:
-		in = pool_axes(node, ACI_TCS_OP_POOL_MAX, axes, onnx_unary(node, ACI_TCS_UNARY_NEG, 0, 0, in));
-		return onnx_unary(node, ACI_TCS_UNARY_NEG, 0, 0, in);
-	case ONNX_REDUCE_SUM:
-		return onnx_linear(node, count, 0, pool_axes(node, ACI_TCS_OP_POOL_AVG, axes, in));
-	default:
-		return pool_axes(node, ACI_TCS_OP_POOL_AVG, axes, in);
-	}
+		count *= axes >> i & 1 ? shape.dim[i] : 1;
+	if (count <= ACI_TCS_REDUCE_MAX)
+		return reduce_once(node, functions[kind], axes, in);
+	for (uint32_t i = 0; i < shape.rank; i++)
+		if (axes >> i & 1)
+			in = reduce_once(node, functions[kind], 1u << i, in);
+	return in;
 }
 
 static uint32_t log_sum_exp(struct onnx_node *node, uint32_t axes, uint32_t in)
@@ -84,6 +60,8 @@ static uint32_t reduce(struct onnx_node *node, uint32_t axes, uint32_t in)
 		return onnx_reduce(node, ONNX_REDUCE_MAX, axes, in);
 	case HANDLER_REDUCE_MIN:
 		return onnx_reduce(node, ONNX_REDUCE_MIN, axes, in);
+	case HANDLER_REDUCE_PROD:
+		return onnx_reduce(node, ONNX_REDUCE_PROD, axes, in);
 	case HANDLER_REDUCE_L1:
 		return onnx_reduce(node, ONNX_REDUCE_SUM, axes, onnx_unary(node, ACI_TCS_UNARY_ABS, 0, 0, in));
 	case HANDLER_REDUCE_L2:

@@ -84,6 +84,9 @@ test_function test_graph_unary, test_graph_binary, test_graph_matmul, test_graph
 test_function test_model_facts, test_model_errors, test_model_random, test_model_two_contexts;
 /* lib_device_weights.c */
 test_function test_weights_direct, test_weights_in_place, test_weights_errors;
+/* lib_device_reduce.c */
+test_function test_graph_compare_select, test_graph_select_broadcast, test_graph_reduce,
+	test_graph_arg, test_graph_reduce_errors;
 /* lib_device_onnx.c */
 test_function test_onnx_external, test_onnx_in_file, test_onnx_external_errors;
 

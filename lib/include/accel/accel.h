@@ -374,6 +374,35 @@ int accel_program_unary_from_arguments(struct accel_program *program, uint32_t f
 				       const struct accel_view *out);
 int accel_program_binary(struct accel_program *program, uint32_t function, const struct accel_view *in0,
 			 const struct accel_view *in1, const struct accel_view *out);
+/**
+ * accel_program_compare() - out (bool) = in0 function in1, broadcasting
+ * @function: ACI_TCS_COMPARE_*
+ *
+ * One program is built by one thread at a time.
+ */
+int accel_program_compare(struct accel_program *program, uint32_t function, const struct accel_view *in0,
+			  const struct accel_view *in1, const struct accel_view *out);
+/** accel_program_select() - out = condition (bool) ? in0 : in1, broadcasting. Threads as accel_program_compare(). */
+int accel_program_select(struct accel_program *program, const struct accel_view *condition,
+			 const struct accel_view *in0, const struct accel_view *in1,
+			 const struct accel_view *out);
+/**
+ * accel_program_reduce() - over the dimensions in @axes (bit i: dimension i), which @out keeps as 1
+ * @function: ACI_TCS_REDUCTION_*
+ *
+ * One program is built by one thread at a time.
+ */
+int accel_program_reduce(struct accel_program *program, uint32_t function, uint32_t axes,
+			 const struct accel_view *in, const struct accel_view *out);
+/**
+ * accel_program_arg() - out (i64) = index along @axis of the greatest or least; @out keeps the axis as 1
+ * @function: ACI_TCS_ARG_*
+ * @last: of several equal ones the last, else the first
+ *
+ * One program is built by one thread at a time.
+ */
+int accel_program_arg(struct accel_program *program, uint32_t function, uint32_t axis, bool last,
+		      const struct accel_view *in, const struct accel_view *out);
 int accel_program_softmax(struct accel_program *program, uint32_t axis, const struct accel_view *in,
 			  const struct accel_view *out);
 int accel_program_matmul(struct accel_program *program, uint32_t activation, const struct accel_view *a,
@@ -495,6 +524,12 @@ int accel_graph_get_tensor(const struct accel_graph *graph, uint32_t tensor, enu
 int accel_graph_unary(struct accel_graph *graph, uint32_t function, float alpha, float beta, uint32_t in,
 		      uint32_t *out);
 int accel_graph_binary(struct accel_graph *graph, uint32_t function, uint32_t in0, uint32_t in1, uint32_t *out);
+/* As the functions of programs with these names. One graph is built by one thread at a time. */
+int accel_graph_compare(struct accel_graph *graph, uint32_t function, uint32_t in0, uint32_t in1, uint32_t *out);
+int accel_graph_select(struct accel_graph *graph, uint32_t condition, uint32_t in0, uint32_t in1, uint32_t *out);
+int accel_graph_reduce(struct accel_graph *graph, uint32_t function, uint32_t axes, uint32_t in, uint32_t *out);
+int accel_graph_arg(struct accel_graph *graph, uint32_t function, uint32_t axis, bool last, uint32_t in,
+		    uint32_t *out);
 int accel_graph_softmax(struct accel_graph *graph, uint32_t axis, uint32_t in, uint32_t *out);
 int accel_graph_matmul(struct accel_graph *graph, uint32_t activation, uint32_t a, uint32_t b, uint32_t bias,
 		       uint32_t *out);
