@@ -51,12 +51,14 @@ static void find_writable(void)
 {
 	memset(writable, 0, sizeof(writable));
 	for (unsigned int i = 0; i < PROGRAM_OPS; i++) {
-		const uint16_t tensor = p.image.ops[i].out[0];
-		const uint16_t slot = tensor < PROGRAM_TENSORS ?
-				      p.image.tensors[tensor].slot : NONE;
+		for (unsigned int j = 0; j < ACI_TCS_OP_OUTPUTS; j++) {
+			const uint16_t tensor = p.image.ops[i].out[j];
+			const uint16_t slot = tensor < PROGRAM_TENSORS ?
+					      p.image.tensors[tensor].slot : NONE;
 
-		if (slot < PROGRAM_ARGS)
-			writable[slot] = true;
+			if (slot < PROGRAM_ARGS)
+				writable[slot] = true;
+		}
 	}
 }
 
@@ -149,6 +151,30 @@ static void add_reduction(void)
 		op->reduce.axes = 1u << axis;
 }
 
+static void add_index(void)
+{
+	const bool gather = fake_below(2);
+
+	random_index(&p, gather, F32, 200);
+	if (!gather)
+		p.image.ops[p.image.header.op_count - 1].function = (uint32_t)fake_below(5);
+}
+
+static void add_top_k(void)
+{
+	uint64_t shape[8];
+	unsigned int rank = random_shape(shape, 1, 300);
+	const uint32_t axis = (uint32_t)fake_below(rank);
+	uint16_t in = random_input(&p, F32, rank, shape, RANDOM_WILD);
+	struct aci_tcs_op *op;
+
+	shape[axis] = 1 + fake_below(shape[axis]);
+	op = program_op(&p, ACI_TCS_OP_TOP_K, 0, in, NONE, NONE,
+			random_output(&p, F32, rank, shape));
+	op->out[1] = random_output(&p, ACI_TCS_TYPE_I64, rank, shape);
+	op->along.axis = axis;
+}
+
 static void add_pool(void)
 {
 	uint64_t in_shape[4] = { 1 + fake_below(2), 1 + fake_below(3) }, out_shape[4];
@@ -172,7 +198,9 @@ static void add_pool(void)
 
 static void add_random_op(void)
 {
-	switch (fake_below(9)) {
+	switch (fake_below(11)) {
+	case 9: add_index(); break;
+	case 10: add_top_k(); break;
 	case 6: add_select(); break;
 	case 7: add_fill(); break;
 	case 8: add_reduction(); break;

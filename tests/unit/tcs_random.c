@@ -303,3 +303,60 @@ void random_conv(struct program *p, uint8_t type, unsigned int round)
 			random_output(p, wide, 4, out_shape));
 	op->window = window;
 }
+
+/* Place @i of the indices may be -size .. size - 1; where they repeat, all write the same. */
+static void fill_places(const struct program *p, uint16_t tensor, uint32_t count,
+			const uint64_t *sizes)
+{
+	const struct aci_tcs_tensor *t = &p->image.tensors[tensor];
+	const struct aci_arg *arg = &p->args[t->slot];
+	const unsigned int size = type_bytes(t->type);
+
+	for (uint64_t at = 0; at + size <= arg->bytes; at += size) {
+		const uint64_t n = sizes[at / size % count];
+		const int64_t place = (int64_t)fake_below(2 * n) - (int64_t)n;
+
+		fake_write(arg->value + at, &place, size);
+	}
+}
+
+struct aci_tcs_op *random_index(struct program *p, bool gather, uint8_t type, uint64_t elements)
+{
+	uint64_t data[8], dense[8], places[8];
+	const unsigned int rank = 1 + (unsigned int)fake_below(4);
+	const uint32_t count = 1 + (uint32_t)fake_below(rank);
+	const uint32_t axis = (uint32_t)fake_below(rank - count + 1);
+	const unsigned int middle = (unsigned int)fake_below(7 - (rank - count) < 3 ?
+							     8 - (rank - count) : 3);
+	unsigned int dense_rank = 0;
+	uint16_t data_tensor, dense_tensor, index;
+	struct aci_tcs_op *op;
+
+	for (unsigned int i = 0; i < rank; i++) {
+		data[i] = 1 + fake_below(elements < 20 ? elements : 20);
+		elements = elements / data[i] + 1;
+	}
+	for (unsigned int i = 0; i < axis; i++)
+		dense[dense_rank++] = data[i];
+	for (unsigned int i = 0; i < middle; i++)
+		dense[dense_rank++] = 1 + fake_below(7);
+	for (unsigned int i = axis + count; i < rank; i++)
+		dense[dense_rank++] = data[i];
+	for (unsigned int i = 0; i < dense_rank; i++)
+		places[i] = one_in(2) ? 1 : dense[i];
+	places[dense_rank] = count;
+	/* dense in memory, so that which place an element is of is known where it is filled */
+	index = program_dense(p, one_in(2) ? ACI_TCS_TYPE_I32 : ACI_TCS_TYPE_I64, dense_rank + 1,
+			      places);
+	fill_places(p, index, count, data + axis);
+	data_tensor = gather ? random_input(p, type, rank, data, RANDOM_WILD) :
+			       random_output(p, type, rank, data);
+	dense_tensor = gather ? random_output(p, type, dense_rank, dense) :
+				random_input(p, type, dense_rank, dense, RANDOM_WILD);
+	op = program_op(p, gather ? ACI_TCS_OP_GATHER : ACI_TCS_OP_SCATTER, 0,
+			gather ? data_tensor : dense_tensor, index, ACI_TCS_NONE,
+			gather ? dense_tensor : data_tensor);
+	op->index.axis = axis;
+	op->index.count = count;
+	return op;
+}

@@ -36,4 +36,10 @@ void random_conv(struct program *p, uint8_t type, unsigned int round);
 enum fake_memory random_memory(void);
 uint32_t float_bits(float f);
 
+/**
+ * random_index() - GATHER or SCATTER with valid indices: any number of indexed
+ * dimensions, of repeated index dimensions, i32 or i64, negative ones too
+ */
+struct aci_tcs_op *random_index(struct program *p, bool gather, uint8_t type, uint64_t elements);
+
 #endif

@@ -586,6 +586,10 @@ static void expect_softmax(const struct program *p, const struct aci_tcs_op *op,
 	}
 	e->v.f = exp(x - max) / sum;
 	e->bound = (8 + 2 * fabs(max - x)) * ULP * e->v.f + TINY;
+	if (op->function != ACI_TCS_SOFTMAX_LOG)
+		return;
+	e->v.f = x - max - log(sum);
+	e->bound = isinf(x) ? 0 : (8 + 2 * fabs(max - x)) * ULP;
 }
 
 /* Everything that a reduction may want to know of the elements that it sees. */
@@ -740,6 +744,160 @@ static void expect_select(const struct program *p, const struct tensor *in,
 	e->v = input(p, &in[0], at[0]).i ? input(p, &in[1], at[1]) : input(p, &in[2], at[2]);
 }
 
+static double normalise_operand(const struct program *p, const struct tensor *t,
+				const struct tensor *out, const uint64_t *index, uint16_t tensor,
+				double otherwise)
+{
+	uint64_t at[ACI_TCS_RANK_MAX];
+
+	if (tensor == ACI_TCS_NONE)
+		return otherwise;
+	broadcast_index(t, out, index, at);
+	return input(p, t, at).f;
+}
+
+static void sum_differences(const struct program *p, const struct tensor *in, uint32_t axes,
+			    unsigned int dim, uint64_t *at, double mean, double *sum)
+{
+	if (dim == in->rank) {
+		const double d = input(p, in, at).f - mean;
+
+		*sum += d * d;
+		return;
+	}
+	if (!(axes >> dim & 1)) {
+		sum_differences(p, in, axes, dim + 1, at, mean, sum);
+		return;
+	}
+	for (at[dim] = 0; at[dim] < in->shape[dim]; at[dim]++)
+		sum_differences(p, in, axes, dim + 1, at, mean, sum);
+}
+
+static void expect_normalise(const struct program *p, const struct aci_tcs_op *op,
+			     const struct tensor *in, const struct tensor *out,
+			     const uint64_t *index, struct expect *e)
+{
+	const double epsilon = scalar_attr(p, op->normalise.epsilon, op->normalise.epsilon_slot);
+	const double scale = normalise_operand(p, &in[1], out, index, op->in[1], 1);
+	const double bias = normalise_operand(p, &in[2], out, index, op->in[2], 0);
+	const double x = input(p, in, index).f;
+	uint64_t at[ACI_TCS_RANK_MAX];
+	double mean = 0, sum = 0, d, n;
+	struct fold f = { 0 };
+
+	memcpy(at, index, sizeof(at));
+	fold_dims(p, in, op->normalise.axes, 0, at, &f);
+	n = (double)f.n;
+	if (op->function == ACI_TCS_NORMALISE_MEAN_VARIANCE)
+		mean = f.sum / n;
+	memcpy(at, index, sizeof(at));
+	sum_differences(p, in, op->normalise.axes, 0, at, mean, &sum);
+	d = sqrt(sum / n + epsilon);
+	e->v.f = (x - mean) / d * scale + bias;
+	e->bound = (n + 16) * ULP * ((fabs(x) + f.magnitude / n) / d * fabs(scale) + fabs(bias)) +
+		   TINY;
+}
+
+/* The place in @data of element @index of the dense side of GATHER or SCATTER. */
+static void data_index(const struct program *p, const struct aci_tcs_op *op,
+		       const struct tensor *places, const struct tensor *data,
+		       const struct tensor *dense, const uint64_t *index, uint64_t *result)
+{
+	const unsigned int axis = op->index.axis, count = op->index.count;
+	uint64_t at[ACI_TCS_RANK_MAX];
+
+	for (unsigned int i = 0; i < axis; i++)
+		result[i] = index[i];
+	for (unsigned int i = axis + count; i < data->rank; i++)
+		result[i] = index[dense->rank - (data->rank - i)];
+	for (unsigned int i = 0; i < dense->rank; i++)
+		at[i] = places->shape[i] == 1 ? 0 : index[i];
+	for (unsigned int i = 0; i < count; i++) {
+		int64_t place;
+
+		at[dense->rank] = i;
+		place = input(p, places, at).i;
+		result[axis + i] = (uint64_t)(place < 0 ? place + (int64_t)data->shape[axis + i] :
+							  place);
+	}
+}
+
+static void expect_gather(const struct program *p, const struct aci_tcs_op *op,
+			  const struct tensor *in, const struct tensor *out, const uint64_t *index,
+			  struct expect *e)
+{
+	uint64_t at[ACI_TCS_RANK_MAX];
+
+	data_index(p, op, &in[1], &in[0], out, index, at);
+	e->v = input(p, &in[0], at);
+}
+
+static void scatter_one(uint32_t function, uint8_t type, struct value x, struct value *v)
+{
+	static const uint32_t functions[] = { 0, ACI_TCS_BINARY_ADD, ACI_TCS_BINARY_MUL,
+					      ACI_TCS_BINARY_MIN, ACI_TCS_BINARY_MAX };
+	struct expect e = { .v = *v };
+
+	if (function == ACI_TCS_SCATTER_SET)
+		e.v = x;
+	else if (v->is_float)
+		expect_binary_f32(functions[function], v->f, x.f, &e);
+	else
+		expect_binary_int(functions[function], type, v->i, x.i, &e);
+	*v = e.v;
+}
+
+static void expect_scatter(const struct program *p, const struct aci_tcs_op *op,
+			   const struct tensor *in, const struct tensor *out,
+			   const uint64_t *index, struct expect *e)
+{
+	e->v = input(p, out, index);
+	for (uint64_t n = 0; n < in[0].elements; n++) {
+		uint64_t from[ACI_TCS_RANK_MAX], to[ACI_TCS_RANK_MAX];
+
+		tensor_unravel(&in[0], n, from);
+		data_index(p, op, &in[1], out, &in[0], from, to);
+		if (!memcmp(to, index, out->rank * sizeof(to[0])))
+			scatter_one(op->function, out->type, input(p, &in[0], from), &e->v);
+	}
+}
+
+/* Is @a before @b? A NaN is greater than all numbers. */
+static bool comes_first(struct value a, uint64_t at_a, struct value b, uint64_t at_b, bool least)
+{
+	const bool nan_a = a.is_float && isnan(a.f), nan_b = b.is_float && isnan(b.f);
+	const bool greater = a.is_float ? (nan_a && !nan_b) || a.f > b.f : a.i > b.i;
+	const bool less = a.is_float ? (nan_b && !nan_a) || a.f < b.f : a.i < b.i;
+
+	if (!greater && !less)
+		return at_a < at_b;
+	return least ? less : greater;
+}
+
+/* The element of which index[axis] others come first. *@place: where it is. */
+static void expect_top_k(const struct program *p, const struct aci_tcs_op *op,
+			 const struct tensor *in, const uint64_t *index, struct expect *e,
+			 uint64_t *place)
+{
+	const uint32_t axis = op->along.axis;
+	const bool least = op->flags & ACI_TCS_OP_F_LEAST;
+	uint64_t at[ACI_TCS_RANK_MAX], other[ACI_TCS_RANK_MAX];
+
+	memcpy(at, index, sizeof(at));
+	memcpy(other, index, sizeof(at));
+	for (at[axis] = 0; at[axis] < in->shape[axis]; at[axis]++) {
+		uint64_t before = 0;
+
+		e->v = input(p, in, at);
+		for (other[axis] = 0; other[axis] < in->shape[axis]; other[axis]++)
+			before += comes_first(input(p, in, other), other[axis], e->v, at[axis],
+					      least);
+		if (before == index[axis])
+			break;
+	}
+	*place = at[axis];
+}
+
 static void expect_element(const struct program *p, const struct aci_tcs_op *op,
 			   const struct tensor *in, const struct tensor *out, const uint64_t *index,
 			   struct expect *e)
@@ -762,6 +920,18 @@ static void expect_element(const struct program *p, const struct aci_tcs_op *op,
 		return;
 	case ACI_TCS_OP_CUMULATE:
 		expect_cumulate(p, op, in, out, index, e);
+		return;
+	case ACI_TCS_OP_NORMALISE:
+		expect_normalise(p, op, in, out, index, e);
+		return;
+	case ACI_TCS_OP_GATHER:
+		expect_gather(p, op, in, out, index, e);
+		return;
+	case ACI_TCS_OP_SCATTER:
+		expect_scatter(p, op, in, out, index, e);
+		return;
+	case ACI_TCS_OP_TOP_K:
+		expect_top_k(p, op, in, index, e, &at[0][0]);
 		return;
 	case ACI_TCS_OP_COMPARE:
 		broadcast_index(&in[0], out, index, at[0]);
@@ -820,7 +990,42 @@ static double judge(const struct expect *e, const struct value *got)
 	return e->bound ? error / e->bound : INFINITY;
 }
 
-static const char *check_untouched(const struct program *p, const struct tensor *out)
+/* The indices that TOP_K stores beside the values. */
+static const char *check_places(const struct program *p, const struct aci_tcs_op *op,
+				const struct tensor *in, const struct tensor *places)
+{
+	for (uint64_t n = 0; n < places->elements; n++) {
+		uint64_t index[ACI_TCS_RANK_MAX], place;
+		struct expect e;
+
+		tensor_unravel(places, n, index);
+		expect_top_k(p, op, in, index, &e, &place);
+		if (output(places, index).i == (int64_t)place)
+			continue;
+		snprintf(message, sizeof(message), "top k: index %llu: %lld, expected %llu",
+			 (unsigned long long)n, (long long)output(places, index).i,
+			 (unsigned long long)place);
+		return message;
+	}
+	return NULL;
+}
+
+/* Make the elements of @out in @now what they were before. */
+static void forget_elements(const struct program *p, const struct tensor *out, unsigned int slot,
+			    uint8_t *now)
+{
+	for (uint64_t n = 0; n < out->elements && slot == out->slot; n++) {
+		uint64_t index[ACI_TCS_RANK_MAX], at;
+
+		tensor_unravel(out, n, index);
+		at = tensor_va(out, index) - p->args[slot].value;
+		memcpy(now + at, before[slot] + at, type_bytes(out->type));
+	}
+}
+
+/* @outs: one or two */
+static const char *check_untouched(const struct program *p, const struct tensor *outs,
+				   unsigned int count)
 {
 	for (unsigned int slot = 0; slot < p->arg_count; slot++) {
 		const uint64_t bytes = p->args[slot].bytes;
@@ -830,13 +1035,8 @@ static const char *check_untouched(const struct program *p, const struct tensor 
 			continue;
 		now = malloc(bytes);
 		fake_read(p->args[slot].value, now, bytes);
-		for (uint64_t n = 0; n < out->elements && slot == out->slot; n++) {
-			uint64_t index[ACI_TCS_RANK_MAX], at;
-
-			tensor_unravel(out, n, index);
-			at = tensor_va(out, index) - p->args[slot].value;
-			memcpy(now + at, before[slot] + at, type_bytes(out->type));
-		}
+		for (unsigned int i = 0; i < count; i++)
+			forget_elements(p, &outs[i], slot, now);
 		if (memcmp(now, before[slot], bytes)) {
 			snprintf(message, sizeof(message), "bytes of argument %u changed", slot);
 			free(now);
@@ -850,21 +1050,24 @@ static const char *check_untouched(const struct program *p, const struct tensor 
 const char *reference_check(const struct program *p, unsigned int which, double *worst)
 {
 	const struct aci_tcs_op *op = &p->image.ops[which];
-	struct tensor in[3], out;
+	const unsigned int outs = op->out[1] == ACI_TCS_NONE ? 1 : 2;
+	struct tensor in[3] = { 0 }, out[2];
+	const char *wrong = NULL;
 
-	tensor_get(p, op->out[0], &out);
+	for (unsigned int i = 0; i < outs; i++)
+		tensor_get(p, op->out[i], &out[i]);
 	for (unsigned int i = 0; i < 3; i++)
 		if (op->in[i] != ACI_TCS_NONE)
 			tensor_get(p, op->in[i], &in[i]);
-	for (uint64_t n = fake_below(reference_every); n < out.elements; n += reference_every) {
+	for (uint64_t n = fake_below(reference_every); n < out[0].elements; n += reference_every) {
 		uint64_t index[ACI_TCS_RANK_MAX] = { 0 };
 		struct expect e;
 		struct value got;
 		double error;
 
-		tensor_unravel(&out, n, index);
-		expect_element(p, op, in, &out, index, &e);
-		got = output(&out, index);
+		tensor_unravel(&out[0], n, index);
+		expect_element(p, op, in, &out[0], index, &e);
+		got = output(&out[0], index);
 		error = judge(&e, &got);
 		if (worst && error > *worst)
 			*worst = error;
@@ -872,11 +1075,13 @@ const char *reference_check(const struct program *p, unsigned int which, double 
 			snprintf(message, sizeof(message),
 				 "op %#x function %u types %u->%u element %llu: "
 				 "%.9g (%lld), expected %.9g (%lld), bound %.3g",
-				 op->opcode, op->function, in[0].type, out.type,
+				 op->opcode, op->function, in[0].type, out[0].type,
 				 (unsigned long long)n, got.f, (long long)got.i, e.v.f,
 				 (long long)e.v.i, e.bound);
 			return message;
 		}
 	}
-	return check_untouched(p, &out);
+	if (outs > 1)
+		wrong = check_places(p, op, &in[0], &out[1]);
+	return wrong ? wrong : check_untouched(p, out, outs);
 }

@@ -141,6 +141,7 @@ static void build(void)
 	X_(beta_twice, O(CLIP)->unary.beta_slot = scalar, FIELD, CLIP, NO_TENSOR) \
 	X_(alpha_buffer, O(CLIP)->unary.alpha_slot = 0, ARGUMENT, CLIP, NO_TENSOR) \
 	X_(alpha_slot, O(CLIP)->unary.alpha_slot = scalar + 1, ARGUMENT, CLIP, NO_TENSOR) \
+	X_(softmax_function, O(SOFTMAX)->function = 2, FIELD, SOFTMAX, NO_TENSOR) \
 	X_(softmax_reserved, O(SOFTMAX)->softmax.reserved[0] = 1, FIELD, SOFTMAX, NO_TENSOR) \
 	X_(window_reserved, O(CONV)->window.reserved[7] = 1, FIELD, CONV, NO_TENSOR) \
 	X_(third_dimension, O(CONV)->window.stride[2] = 1, FIELD, CONV, NO_TENSOR) \

@@ -456,6 +456,8 @@ static void test_layout(void **state)
 	assert_int_equal(sizeof(struct aci_tcs_fill), 96);
 	assert_int_equal(sizeof(struct aci_tcs_axes), 96);
 	assert_int_equal(sizeof(struct aci_tcs_along), 96);
+	assert_int_equal(sizeof(struct aci_tcs_normalise), 96);
+	assert_int_equal(sizeof(struct aci_tcs_index), 96);
 }
 
 int main(void)

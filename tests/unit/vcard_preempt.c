@@ -181,7 +181,8 @@ static void begin_program(struct fixture *f)
 /* A dense tensor with memory of its own; all of it is zero. */
 static uint16_t tensor(struct fixture *f, uint8_t type, unsigned int rank, const uint64_t *shape)
 {
-	uint64_t bytes = type == ACI_TCS_TYPE_F32 || type == ACI_TCS_TYPE_I32 ? 4 : 1;
+	uint64_t bytes = type == ACI_TCS_TYPE_I64 ? 8 :
+			 type == ACI_TCS_TYPE_F32 || type == ACI_TCS_TYPE_I32 ? 4 : 1;
 	struct aci_tcs_header *header = &f->program->header;
 	struct aci_tcs_tensor *t = &f->program->tensors[header->tensor_count];
 	uint64_t stride = 1;
@@ -342,6 +343,8 @@ static void test_elementwise(void **state)
 	elementwise(&f, "erf", ACI_TCS_OP_UNARY, ACI_TCS_UNARY_ERF, false);
 	elementwise(&f, "exp", ACI_TCS_OP_UNARY, ACI_TCS_UNARY_EXP, false);
 	elementwise(&f, "gelu", ACI_TCS_OP_UNARY, ACI_TCS_UNARY_GELU, false);
+	elementwise(&f, "asinh", ACI_TCS_OP_UNARY, ACI_TCS_UNARY_ASINH, false);
+	elementwise(&f, "mod", ACI_TCS_OP_BINARY, ACI_TCS_BINARY_MOD, true);
 	/* Transposed: every element is a window of its own. */
 	elementwise(&f, "copy", ACI_TCS_OP_COPY, 0, false);
 	begin_program(&f);
@@ -375,6 +378,77 @@ static void test_softmax(void **state)
 	rig_stop(&f.rig);
 }
 
+static void normalise(struct fixture *f, const char *what, uint64_t rows, uint64_t n)
+{
+	struct aci_tcs_op *op;
+	uint16_t in, out;
+
+	begin_program(f);
+	in = tensor(f, ACI_TCS_TYPE_F32, SHAPE(rows, n));
+	out = tensor(f, ACI_TCS_TYPE_F32, SHAPE(rows, n));
+	op = add_op(f, ACI_TCS_OP_NORMALISE, 0, in, ACI_TCS_NONE, out);
+	op->normalise.axes = 2;
+	op->normalise.epsilon_slot = ACI_TCS_NONE;
+	interrupt_program(f, what);
+}
+
+static void top_k(struct fixture *f, const char *what, uint64_t rows, uint64_t n, uint64_t k)
+{
+	struct aci_tcs_op *op;
+	uint16_t in, out;
+
+	begin_program(f);
+	in = tensor(f, ACI_TCS_TYPE_F32, SHAPE(rows, n));
+	out = tensor(f, ACI_TCS_TYPE_F32, SHAPE(rows, k));
+	op = add_op(f, ACI_TCS_OP_TOP_K, 0, in, ACI_TCS_NONE, out);
+	op->out[1] = tensor(f, ACI_TCS_TYPE_I64, SHAPE(rows, k));
+	op->along.axis = 1;
+	interrupt_program(f, what);
+}
+
+static void test_along(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f, ACI_ENGINE_CLASS_COMPUTE);
+	begin_program(&f);
+	add_op(&f, ACI_TCS_OP_REDUCE, ACI_TCS_REDUCTION_PROD,
+	       tensor(&f, ACI_TCS_TYPE_F32, SHAPE(2048, 2048)), ACI_TCS_NONE,
+	       tensor(&f, ACI_TCS_TYPE_F32, SHAPE(1, 2048)))->reduce.axes = 1;
+	interrupt_program(&f, "product of columns");
+	normalise(&f, "normalise 4096 x 1000", 4096, 1000);
+	top_k(&f, "top 10 of 1024 x 3000", 1024, 3000, 10);
+	top_k(&f, "sort 16 x 100000", 16, 100000, 100000);
+	rig_stop(&f.rig);
+}
+
+/* Of 4 Mi elements in memory: @rows rows of @width elements, at places that are all 0. */
+static void gather(struct fixture *f, const char *what, uint64_t rows, uint64_t width)
+{
+	struct aci_tcs_op *op;
+	uint16_t data, places;
+
+	begin_program(f);
+	data = tensor(f, ACI_TCS_TYPE_F32, SHAPE(4194304 / width, width));
+	places = tensor(f, ACI_TCS_TYPE_I32, SHAPE(rows, 1, 1));
+	op = add_op(f, ACI_TCS_OP_GATHER, 0, data, places,
+		    tensor(f, ACI_TCS_TYPE_F32, SHAPE(rows, width)));
+	op->index.count = 1;
+	interrupt_program(f, what);
+}
+
+static void test_indexed(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f, ACI_ENGINE_CLASS_COMPUTE);
+	gather(&f, "gather 1048576 elements", 1048576, 1);
+	gather(&f, "gather 4096 rows", 4096, 1024);
+	rig_stop(&f.rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +457,8 @@ int main(void)
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_elementwise),
 		cmocka_unit_test(test_softmax),
+		cmocka_unit_test(test_along),
+		cmocka_unit_test(test_indexed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

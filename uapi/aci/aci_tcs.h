@@ -92,6 +92,7 @@ struct aci_tcs_tensor {
 #define ACI_TCS_OP_COMPARE		0x0005	/* out = in0 function in1, broadcasting; out bool; 0.2 */
 #define ACI_TCS_OP_FILL			0x0006	/* out = value, or value + step * index; 0.2 */
 #define ACI_TCS_OP_SOFTMAX		0x0010
+#define ACI_TCS_OP_NORMALISE		0x0012	/* out = normalised in0 * in1 + in2; 0.2 */
 #define ACI_TCS_OP_MATMUL		0x0020	/* out[..,M,N] = act(in0[..,M,K] * in1[..,K,N] + in2[N or M,N]) */
 #define ACI_TCS_OP_CONV			0x0021	/* in0 NCHW, in1 OIHW, in2 bias O */
 #define ACI_TCS_OP_POOL_MAX		0x0030
@@ -99,6 +100,9 @@ struct aci_tcs_tensor {
 #define ACI_TCS_OP_REDUCE		0x0040	/* out = function over dimensions, kept as 1; 0.2 */
 #define ACI_TCS_OP_ARG			0x0041	/* out = index of the greatest or least; out i64; 0.2 */
 #define ACI_TCS_OP_CUMULATE		0x0042	/* out = sums up to each element; 0.2 */
+#define ACI_TCS_OP_GATHER		0x0050	/* out = in0 at the places that in1 says; 0.2 */
+#define ACI_TCS_OP_SCATTER		0x0051	/* out, at the places that in1 says, with in0; 0.2 */
+#define ACI_TCS_OP_TOP_K		0x0054	/* out0, out1 = the greatest and their indices; 0.2 */
 
 /* UNARY functions; MATMUL and CONV take IDENTITY or RELU as activation. */
 #define ACI_TCS_UNARY_IDENTITY		0
@@ -181,10 +185,23 @@ struct aci_tcs_tensor {
 #define ACI_TCS_REDUCTION_L2		6	/* square root of the sum of squares */
 #define ACI_TCS_REDUCTION_SUM_SQUARE	7
 
+#define ACI_TCS_SOFTMAX_PLAIN		0
+#define ACI_TCS_SOFTMAX_LOG		1	/* its logarithm; 0.2 */
+
+#define ACI_TCS_NORMALISE_MEAN_VARIANCE	0	/* (x - mean) / sqrt(variance + epsilon) */
+#define ACI_TCS_NORMALISE_RMS		1	/* x / sqrt(mean of the squares + epsilon) */
+
 #define ACI_TCS_ARG_MAX			0
 #define ACI_TCS_ARG_MIN			1
 
 #define ACI_TCS_CUMULATE_SUM		0
+
+/* With the element that is there; in the order of in0's elements where places coincide. */
+#define ACI_TCS_SCATTER_SET		0
+#define ACI_TCS_SCATTER_ADD		1	/* this and the following: f32, i32 and i64 only */
+#define ACI_TCS_SCATTER_MUL		2
+#define ACI_TCS_SCATTER_MIN		3
+#define ACI_TCS_SCATTER_MAX		4
 
 struct aci_tcs_unary {
 	__le32 alpha;		/* f32 bits; 0 where the function takes none */
@@ -213,9 +230,23 @@ struct aci_tcs_axes {		/* REDUCE */
 	__le32 reserved[23];
 };
 
-struct aci_tcs_along {		/* ARG, CUMULATE */
+struct aci_tcs_normalise {
+	__le32 axes;		/* bit i: a row spans dimension i */
+	__le32 epsilon;		/* f32 bits */
+	__le16 epsilon_slot;	/* scalar argument instead, or ACI_TCS_NONE */
+	__le16 reserved0;
+	__le32 reserved[21];
+};
+
+struct aci_tcs_along {		/* ARG, CUMULATE, TOP_K */
 	__le32 axis;		/* < rank */
 	__le32 reserved[23];
+};
+
+struct aci_tcs_index {		/* GATHER, SCATTER */
+	__le32 axis;		/* the first dimension that is indexed */
+	__le32 count;		/* dimensions that are: the last dimension of in1 */
+	__le32 reserved[22];
 };
 
 #define ACI_TCS_SPATIAL_MAX		3
@@ -236,6 +267,7 @@ struct aci_tcs_window {
 #define ACI_TCS_OP_F_COUNT_PADDING	(1u << 0)	/* POOL_AVG: divide by the whole window */
 #define ACI_TCS_OP_F_LAST		(1u << 1)	/* ARG: of several equal ones the last */
 #define ACI_TCS_OP_F_EXCLUSIVE		(1u << 2)	/* CUMULATE: without the element itself */
+#define ACI_TCS_OP_F_LEAST		(1u << 3)	/* TOP_K: the least */
 
 struct aci_tcs_op {
 	__le16 opcode;
@@ -251,7 +283,9 @@ struct aci_tcs_op {
 		struct aci_tcs_window window;
 		struct aci_tcs_fill fill;
 		struct aci_tcs_axes reduce;
+		struct aci_tcs_normalise normalise;
 		struct aci_tcs_along along;
+		struct aci_tcs_index index;
 	};
 };
 

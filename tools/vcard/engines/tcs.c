@@ -184,6 +184,13 @@ static unsigned int run_tile(struct tcs_state *st, const struct tcs_op *op, uint
 	case ACI_TCS_OP_ARG:
 	case ACI_TCS_OP_CUMULATE:
 		return tcs_reduce_tile(st, op, tile);
+	case ACI_TCS_OP_GATHER:
+	case ACI_TCS_OP_SCATTER:
+		return tcs_index_tile(st, op, tile);
+	case ACI_TCS_OP_NORMALISE:
+		return tcs_normalise_tile(st, op, tile);
+	case ACI_TCS_OP_TOP_K:
+		return tcs_topk_tile(st, op, tile);
 	case ACI_TCS_OP_SOFTMAX:
 		return tcs_softmax_tile(st, op, tile);
 	case ACI_TCS_OP_MATMUL:

@@ -10,14 +10,16 @@
  *   tcs_elementwise.c  COPY, UNARY, BINARY, SELECT, COMPARE; loops: tcs_convert.c,
  *                      tcs_math.c, tcs_functions.c, tcs_integer.c
  *   tcs_fill.c, tcs_matmul.c, tcs_conv.c, tcs_pool.c
- *   tcs_rows.c         operations along dimensions: tcs_softmax.c, tcs_reduce.c
+ *   tcs_rows.c         operations along dimensions: tcs_softmax.c, tcs_reduce.c,
+ *                      tcs_normalise.c, tcs_topk.c
+ *   tcs_index.c        GATHER, SCATTER
  *   tcs_window.c       geometry of CONV and POOL;  tcs_gemm.c: matrix product
  *   tcs_identify.c     the operations, functions and types that exist
  *
  * Everything that a program says is checked by tcs_check_program() before the
  * first operation runs; later code trusts struct tcs_op and struct tcs_tensor
- * completely. What the tensors contain is never trusted and never needs to be:
- * no address depends on it.
+ * completely. What the tensors contain is never trusted; indices, the one thing
+ * on which an address depends, are read once and checked by tcs_index.c.
  *
  * Locking: none. A struct tcs_state is used by one thread at a time, but not
  * always by the same one. Thread-local are the oneDNN context in tcs_math.c and
@@ -104,10 +106,12 @@ struct tcs_op {
 	uint32_t function;
 	const struct tcs_tensor *in[ACI_TCS_OP_INPUTS];	/* NULL: absent */
 	const struct tcs_tensor *out;
+	const struct tcs_tensor *out1;	/* TOP_K */
 	uint64_t combo;			/* ACI_TCS_COMBO_*, one bit */
-	float alpha, beta;
+	float alpha, beta;		/* NORMALISE: alpha is epsilon */
 	unsigned int axis;
-	uint32_t axes;			/* REDUCE: bit i: dimension i */
+	uint32_t axes;			/* REDUCE, NORMALISE: bit i: dimension i */
+	unsigned int index_count;	/* GATHER, SCATTER: dimensions from @axis on */
 	uint64_t value, step;		/* FILL: bits of the output's type */
 	uint64_t tiles;
 	uint64_t macs;
@@ -145,7 +149,7 @@ struct tcs_state {
 	size_t scratch_bytes[TCS_SCRATCH_COUNT];
 	bool in1_valid;			/* SCRATCH_IN1 holds this block of the current op: */
 	uint64_t in1_va, in1_count;	/* where it starts, columns or filters */
-	uint64_t in1_rows;		/* MATMUL: rows copied so far */
+	uint64_t in1_rows;		/* MATMUL: rows copied so far; TOP_K: elements seen */
 	bool patch_valid;		/* CONV: SCRATCH_IN0 holds the patches of: */
 	uint64_t patch_key[4];		/* image, group, first row and column */
 };
@@ -193,6 +197,12 @@ void tcs_fill_plan(struct tcs_op *op);
 unsigned int tcs_fill_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
 void tcs_reduce_plan(struct tcs_op *op);
 unsigned int tcs_reduce_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
+void tcs_normalise_plan(struct tcs_op *op);
+unsigned int tcs_normalise_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
+void tcs_topk_plan(struct tcs_op *op);
+unsigned int tcs_topk_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
+void tcs_index_plan(struct tcs_op *op);
+unsigned int tcs_index_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
 void tcs_softmax_plan(struct tcs_op *op);
 unsigned int tcs_softmax_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
 void tcs_matmul_plan(struct tcs_op *op);

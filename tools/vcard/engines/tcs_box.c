@@ -272,7 +272,7 @@ unsigned int tcs_box_load(struct tcs_state *st, const struct tcs_box *box, void 
 	return tcs_box_load_strided(st, box, dst, local);
 }
 
-static unsigned int box_store(struct tcs_state *st, const struct tcs_box *box, void *src)
+unsigned int tcs_box_store(struct tcs_state *st, const struct tcs_box *box, void *src)
 {
 	int64_t local[ACI_TCS_RANK_MAX];
 	struct walk walk;
@@ -349,7 +349,7 @@ unsigned int tcs_unmap(struct tcs_state *st, struct tcs_map *map)
 	map->ptr = NULL;
 	if (map->window)
 		return tcs_window_close(st, &map->access);
-	return map->store ? box_store(st, &map->box, ptr) : ACI_STATUS_SUCCESS;
+	return map->store ? tcs_box_store(st, &map->box, ptr) : ACI_STATUS_SUCCESS;
 }
 
 static void discard(struct tcs_map *map)

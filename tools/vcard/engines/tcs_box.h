@@ -34,6 +34,9 @@ unsigned int tcs_box_load(struct tcs_state *st, const struct tcs_box *box, void 
 unsigned int tcs_box_load_strided(struct tcs_state *st, const struct tcs_box *box, void *dst,
 				  const int64_t *dst_stride);
 
+/** tcs_box_store() - scatter what is dense row-major memory */
+unsigned int tcs_box_store(struct tcs_state *st, const struct tcs_box *box, void *src);
+
 /** struct tcs_map - a box as dense memory: a window where it is dense already, else scratch */
 struct tcs_map {
 	void *ptr;

@@ -147,6 +147,15 @@ static unsigned int check_fill_attr(const struct tcs_state *st, const struct aci
 	return status;
 }
 
+static unsigned int check_normalise_attr(const struct tcs_state *st,
+					 const struct aci_tcs_normalise *raw, struct tcs_op *op)
+{
+	op->axes = le32toh(raw->axes);
+	if (raw->reserved0 || !WORDS_ARE_ZERO(raw->reserved))
+		return ACI_STATUS_PROG_FIELD;
+	return check_scalar_attr(st, true, raw->epsilon, raw->epsilon_slot, &op->alpha);
+}
+
 unsigned int tcs_check_attributes(const struct tcs_state *st, const struct aci_tcs_op *raw,
 				  struct tcs_op *op)
 {
@@ -158,10 +167,18 @@ unsigned int tcs_check_attributes(const struct tcs_state *st, const struct aci_t
 	case ACI_TCS_OP_SOFTMAX:
 		op->axis = le32toh(raw->softmax.axis);
 		return field_unless(WORDS_ARE_ZERO(raw->softmax.reserved));
+	case ACI_TCS_OP_GATHER:
+	case ACI_TCS_OP_SCATTER:
+		op->axis = le32toh(raw->index.axis);
+		op->index_count = le32toh(raw->index.count);
+		return field_unless(op->index_count && WORDS_ARE_ZERO(raw->index.reserved));
 	case ACI_TCS_OP_ARG:
 	case ACI_TCS_OP_CUMULATE:
+	case ACI_TCS_OP_TOP_K:
 		op->axis = le32toh(raw->along.axis);
 		return field_unless(WORDS_ARE_ZERO(raw->along.reserved));
+	case ACI_TCS_OP_NORMALISE:
+		return check_normalise_attr(st, &raw->normalise, op);
 	case ACI_TCS_OP_REDUCE:
 		op->axes = le32toh(raw->reduce.axes);
 		return field_unless(WORDS_ARE_ZERO(raw->reduce.reserved));

@@ -18,6 +18,7 @@ static const struct form {
 	uint16_t opcode;
 	uint8_t inputs;		/* required */
 	uint8_t optional;	/* more that may be there */
+	uint8_t more_outputs;	/* than out[0] */
 	uint8_t functions;	/* values of function */
 	uint16_t flags;
 	bool elementwise;	/* may write over an input */
@@ -34,7 +35,9 @@ static const struct form {
 	{ .opcode = ACI_TCS_OP_COMPARE, .inputs = 2, .functions = ACI_TCS_COMPARE_GE + 1,
 	  .elementwise = true, .out = { BOOL } },
 	{ .opcode = ACI_TCS_OP_FILL, .functions = ACI_TCS_FILL_RANGE + 1 },
-	{ .opcode = ACI_TCS_OP_SOFTMAX, .inputs = 1, .functions = 1 },
+	{ .opcode = ACI_TCS_OP_SOFTMAX, .inputs = 1, .functions = ACI_TCS_SOFTMAX_LOG + 1 },
+	{ .opcode = ACI_TCS_OP_NORMALISE, .inputs = 1, .optional = 2,
+	  .functions = ACI_TCS_NORMALISE_RMS + 1 },
 	{ .opcode = ACI_TCS_OP_MATMUL, .inputs = 2, .optional = 1,
 	  .functions = ACI_TCS_UNARY_RELU + 1 },
 	{ .opcode = ACI_TCS_OP_CONV, .inputs = 2, .optional = 1,
@@ -45,6 +48,11 @@ static const struct form {
 	{ .opcode = ACI_TCS_OP_REDUCE, .inputs = 1, .functions = ACI_TCS_REDUCTION_SUM_SQUARE + 1 },
 	{ .opcode = ACI_TCS_OP_ARG, .inputs = 1, .functions = ACI_TCS_ARG_MIN + 1,
 	  .flags = ACI_TCS_OP_F_LAST, .out = { I64 } },
+	{ .opcode = ACI_TCS_OP_GATHER, .inputs = 2, .functions = 1, .in = { OWN, INDEX } },
+	{ .opcode = ACI_TCS_OP_SCATTER, .inputs = 2, .functions = ACI_TCS_SCATTER_MAX + 1,
+	  .in = { OWN, INDEX } },
+	{ .opcode = ACI_TCS_OP_TOP_K, .inputs = 1, .more_outputs = 1, .functions = 1,
+	  .flags = ACI_TCS_OP_F_LEAST, .out = { OWN, I64 } },
 	{ .opcode = ACI_TCS_OP_CUMULATE, .inputs = 1, .functions = ACI_TCS_CUMULATE_SUM + 1,
 	  .flags = ACI_TCS_OP_F_EXCLUSIVE },
 };
@@ -78,9 +86,9 @@ static unsigned int get_operand(struct tcs_state *st, __le16 field, const struct
 static unsigned int check_operands(struct tcs_state *st, const struct aci_tcs_op *raw,
 				   const struct form *form, struct tcs_op *op, uint32_t *bad_tensor)
 {
-	for (unsigned int i = 0; i < ACI_TCS_OP_INPUTS; i++) {
-		unsigned int status;
+	unsigned int status;
 
+	for (unsigned int i = 0; i < ACI_TCS_OP_INPUTS; i++) {
 		if (i >= form->inputs && le16toh(raw->in[i]) == ACI_TCS_NONE)
 			continue;
 		if (i >= form->inputs + form->optional)
@@ -89,10 +97,12 @@ static unsigned int check_operands(struct tcs_state *st, const struct aci_tcs_op
 		if (status != ACI_STATUS_SUCCESS)
 			return status;
 	}
-	for (unsigned int i = 1; i < ACI_TCS_OP_OUTPUTS; i++)
-		if (le16toh(raw->out[i]) != ACI_TCS_NONE)
-			return ACI_STATUS_PROG_FIELD;
-	return get_operand(st, raw->out[0], &op->out, bad_tensor);
+	status = get_operand(st, raw->out[0], &op->out, bad_tensor);
+	if (status != ACI_STATUS_SUCCESS)
+		return status;
+	if (form->more_outputs)
+		return get_operand(st, raw->out[1], &op->out1, bad_tensor);
+	return le16toh(raw->out[1]) == ACI_TCS_NONE ? ACI_STATUS_SUCCESS : ACI_STATUS_PROG_FIELD;
 }
 
 /* --- types --- */
@@ -127,6 +137,7 @@ static uint8_t common_type(const struct tcs_op *op, const struct form *form, boo
 		one &= type == OWN || type == t->type;
 		type = t->type;
 	}
+	*fixed &= !op->out1 || type_is(op->out1->type, form->out[1]);
 	return one ? type : OWN;
 }
 
@@ -222,14 +233,30 @@ static bool same_place(const struct tcs_tensor *a, const struct tcs_tensor *b)
 	       !memcmp(a->stride, b->stride, a->rank * sizeof(a->stride[0]));
 }
 
+static bool intervals_meet(const struct tcs_tensor *a, const struct tcs_tensor *b)
+{
+	return a->hi > b->lo && b->hi > a->lo;
+}
+
+/* The second output must meet nothing at all. */
+static bool out1_is_fine(const struct tcs_op *op)
+{
+	if (!elements_are_distinct(op->out1) || intervals_meet(op->out1, op->out))
+		return false;
+	for (unsigned int i = 0; i < ACI_TCS_OP_INPUTS; i++)
+		if (op->in[i] && intervals_meet(op->in[i], op->out1))
+			return false;
+	return true;
+}
+
 static bool overlap_is_fine(const struct tcs_op *op, bool elementwise)
 {
-	if (!elements_are_distinct(op->out))
+	if (!elements_are_distinct(op->out) || (op->out1 && !out1_is_fine(op)))
 		return false;
 	for (unsigned int i = 0; i < ACI_TCS_OP_INPUTS; i++) {
 		const struct tcs_tensor *in = op->in[i];
 
-		if (!in || in->hi <= op->out->lo || op->out->hi <= in->lo)
+		if (!in || !intervals_meet(in, op->out))
 			continue;
 		if (!elementwise || !same_place(in, op->out))
 			return false;
@@ -278,6 +305,16 @@ static void plan_op(struct tcs_op *op)
 	case ACI_TCS_OP_POOL_AVG:
 		tcs_pool_plan(op);
 		break;
+	case ACI_TCS_OP_GATHER:
+	case ACI_TCS_OP_SCATTER:
+		tcs_index_plan(op);
+		break;
+	case ACI_TCS_OP_NORMALISE:
+		tcs_normalise_plan(op);
+		break;
+	case ACI_TCS_OP_TOP_K:
+		tcs_topk_plan(op);
+		break;
 	case ACI_TCS_OP_REDUCE:
 	case ACI_TCS_OP_ARG:
 	case ACI_TCS_OP_CUMULATE:
@@ -289,6 +326,8 @@ static void plan_op(struct tcs_op *op)
 	}
 	op->macs = saturating_product(op->out->elements, macs_per_element(op));
 	op->bytes = op->out->elements * op->out->element_bytes;
+	if (op->out1)
+		op->bytes += op->out1->elements * op->out1->element_bytes;
 	for (unsigned int i = 0; i < ACI_TCS_OP_INPUTS; i++)
 		if (op->in[i])
 			op->bytes += op->in[i]->elements * op->in[i]->element_bytes;

@@ -161,6 +161,70 @@ static bool arg_fits(const struct tcs_op *op)
 	return in->shape[op->axis] <= ACI_TCS_REDUCE_MAX;
 }
 
+static bool normalise_fits(const struct tcs_op *op)
+{
+	const struct tcs_tensor *out = op->out;
+	uint64_t n = 1;
+
+	if (!tcs_same_shape(op->in[0], out) || op->axes >> out->rank)
+		return false;
+	for (unsigned int i = 1; i < 3; i++)
+		if (op->in[i] &&
+		    !broadcasts(op->in[i]->rank, op->in[i]->shape, out->rank, out->shape))
+			return false;
+	for (unsigned int i = 0; i < out->rank; i++) {
+		if (!(op->axes >> i & 1))
+			continue;
+		if (out->shape[i] > ACI_TCS_REDUCE_MAX / n)
+			return false;
+		n *= out->shape[i];
+	}
+	return true;
+}
+
+static bool topk_fits(const struct tcs_op *op)
+{
+	const struct tcs_tensor *in = op->in[0], *out = op->out;
+
+	if (op->axis >= in->rank || in->rank != out->rank || !tcs_same_shape(out, op->out1))
+		return false;
+	for (unsigned int i = 0; i < in->rank; i++)
+		if (i != op->axis && out->shape[i] != in->shape[i])
+			return false;
+	return out->shape[op->axis] <= in->shape[op->axis] &&
+	       in->shape[op->axis] <= ACI_TCS_REDUCE_MAX;
+}
+
+/*
+ * @dense: what is read from or written to places in @data: its dimensions are
+ * those of the data before the indexed ones, those of the indices alone, those
+ * of the data after the indexed ones.
+ */
+static bool index_fits(const struct tcs_op *op, const struct tcs_tensor *data,
+		       const struct tcs_tensor *dense)
+{
+	const struct tcs_tensor *index = op->in[1];
+	unsigned int suffix;
+
+	if (op->axis >= data->rank || op->index_count > data->rank - op->axis ||
+	    index->rank != dense->rank + 1 || index->shape[dense->rank] != op->index_count)
+		return false;
+	suffix = data->rank - op->axis - op->index_count;
+	if (dense->rank < op->axis + suffix)
+		return false;
+	for (unsigned int i = 0; i < dense->rank; i++) {
+		const unsigned int after = dense->rank - i;
+
+		if (index->shape[i] != 1 && index->shape[i] != dense->shape[i])
+			return false;
+		if (i < op->axis && dense->shape[i] != data->shape[i])
+			return false;
+		if (after <= suffix && dense->shape[i] != data->shape[data->rank - after])
+			return false;
+	}
+	return true;
+}
+
 bool tcs_shapes_fit(struct tcs_op *op)
 {
 	switch (op->opcode) {
@@ -178,6 +242,14 @@ bool tcs_shapes_fit(struct tcs_op *op)
 		return reduce_fits(op);
 	case ACI_TCS_OP_ARG:
 		return arg_fits(op);
+	case ACI_TCS_OP_GATHER:
+		return index_fits(op, op->in[0], op->out);
+	case ACI_TCS_OP_SCATTER:
+		return index_fits(op, op->out, op->in[0]);
+	case ACI_TCS_OP_NORMALISE:
+		return normalise_fits(op);
+	case ACI_TCS_OP_TOP_K:
+		return topk_fits(op);
 	case ACI_TCS_OP_MATMUL:
 		return matmul_fits(op);
 	case ACI_TCS_OP_CONV:

@@ -4,7 +4,9 @@
 
 uint32_t tcs_rows_axes(const struct tcs_op *op)
 {
-	return op->opcode == ACI_TCS_OP_REDUCE ? op->axes : 1u << op->axis;
+	const bool several = op->opcode == ACI_TCS_OP_REDUCE || op->opcode == ACI_TCS_OP_NORMALISE;
+
+	return several ? op->axes : 1u << op->axis;
 }
 
 /* Dimensions in the order of a tile: first those that are not chosen. Return: how many those are. */

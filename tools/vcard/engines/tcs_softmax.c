@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* SOFTMAX: exp(x - max) / sum along one axis, which is made the last one. */
+/* SOFTMAX: exp(x - max) / sum along one axis, which is made the last one; or the logarithm of it. */
+#include <math.h>
+
 #include "tcs_math.h"
 #include "tcs_reduce.h"
 #include "tcs_rows.h"
@@ -34,6 +36,33 @@ static void normalise(float *dst, const float *src, uint64_t rows, uint64_t n)
 	}
 }
 
+/* @exps: exp(@dst), both of differences to the greatest of the row */
+static void subtract_log(float *dst, const float *exps, uint64_t rows, uint64_t n)
+{
+	for (uint64_t row = 0; row < rows; row++, dst += n, exps += n) {
+		const double log_sum = log(tcs_sum_f32(exps, n));
+
+		for (uint64_t i = 0; i < n; i++)
+			dst[i] = (float)(dst[i] - log_sum);
+	}
+}
+
+static bool compute(const struct tcs_op *op, float *dst, const float *src, float *work,
+		    uint64_t elements, uint64_t n)
+{
+	const bool logarithm = op->function == ACI_TCS_SOFTMAX_LOG;
+	float *differences = logarithm ? dst : work;
+
+	subtract_max(differences, src, elements / n, n);
+	if (!tcs_unary_f32(ACI_TCS_UNARY_EXP, 0, 0, work, differences, elements))
+		return false;
+	if (logarithm)
+		subtract_log(dst, work, elements / n, n);
+	else
+		normalise(dst, work, elements / n, n);
+	return true;
+}
+
 unsigned int tcs_softmax_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile)
 {
 	const uint64_t n = op->out->shape[op->axis];
@@ -53,12 +82,8 @@ unsigned int tcs_softmax_tile(struct tcs_state *st, const struct tcs_op *op, uin
 	status = tcs_map_in(st, &in, TCS_SCRATCH_IN0, &maps[0]);
 	if (status == ACI_STATUS_SUCCESS)
 		status = tcs_map_out(st, &out, TCS_SCRATCH_OUT, &maps[1]);
-	if (status == ACI_STATUS_SUCCESS) {
-		subtract_max(work, maps[0].ptr, elements / n, n);
-		if (tcs_unary_f32(ACI_TCS_UNARY_EXP, 0, 0, work, work, elements))
-			normalise(maps[1].ptr, work, elements / n, n);
-		else
-			status = ACI_STATUS_ENGINE_FAULT;
-	}
+	if (status == ACI_STATUS_SUCCESS &&
+	    !compute(op, maps[1].ptr, maps[0].ptr, work, elements, n))
+		status = ACI_STATUS_ENGINE_FAULT;
 	return tcs_unmap_all(st, maps, 2, status);
 }
