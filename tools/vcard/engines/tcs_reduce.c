@@ -55,25 +55,30 @@ double tcs_sum_squares_f32(const float *src, uint64_t n)
 	FOLD_F64(0.0, +=, x * x);
 }
 
-/* In f64 the product of a million f32 may leave the range on the way: long double does not. */
+/*
+ * Of a million f32 the product may leave the range of any type on the way. So
+ * many of them do not leave that of long double: then its exponent is put aside.
+ */
+#define FACTORS		64
+
 static double product(const float *src, uint64_t n)
 {
 	long double all = 1.0L;
 	int64_t exponent = 0;
 
-	for (uint64_t i = 0; i < n; i++) {
-		int e;
+	for (uint64_t at = 0; at < n; at += FACTORS) {
+		const uint64_t end = n - at < FACTORS ? n : at + FACTORS;
+		int e = 0;
 
-		all = frexpl(all * src[i], &e);
+		for (uint64_t i = at; i < end; i++)
+			all *= src[i];
+		all = frexpl(all, &e);
 		exponent += e;
 		/* 0, infinities and NaN have no exponent: nothing but a NaN changes them any more */
 		if (all == 0 || !isfinite(all))
 			exponent = 0;
 	}
-	if (exponent > 4096)
-		exponent = 4096;
-	if (exponent < -4096)
-		exponent = -4096;
+	exponent = exponent > 4096 ? 4096 : exponent < -4096 ? -4096 : exponent;
 	return (double)ldexpl(all, (int)exponent);
 }
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * TOP_K: the best so far, sorted, and chunks of the row of which the better
- * ones are sorted and merged into them. A long row is left between two chunks
- * where somebody wants the engine: the best so far stay in scratch memory.
+ * TOP_K. Few elements of a row: the best so far, sorted, and chunks of the row
+ * of which the better ones are sorted and merged into them. Many: chunks are
+ * sorted and then merged pair by pair, a piece of the result at a time. A long
+ * row is left between two such steps where somebody wants the engine; which one
+ * is next follows from st->in1_rows alone, and what was done is in scratch memory.
  */
 #include <string.h>
 
 #include "tcs_rows.h"
 
-#define CHUNK		4096	/* elements of a step */
-#define TILE_ELEMENTS	(16ull << 10)
+#define CHUNK		4096ull		/* elements of a step, sorted by themselves */
+#define PIECE		(2 * CHUNK)	/* of the result of merging: never of two pairs */
 
 /* The order is that of @key, greatest first, then that of @index. */
 struct entry {
@@ -149,7 +151,7 @@ void tcs_topk_plan(struct tcs_op *op)
 {
 	const uint64_t n = tcs_rows_length(op);
 
-	tcs_rows_plan(op, n > CHUNK ? 1 : TILE_ELEMENTS);
+	tcs_rows_plan(op, n > CHUNK ? 1 : CHUNK);
 }
 
 static unsigned int store(struct tcs_state *st, const struct tcs_op *op, uint64_t tile,
@@ -170,7 +172,9 @@ static unsigned int store_results(struct tcs_state *st, const struct tcs_op *op,
 	return status == ACI_STATUS_SUCCESS ? store(st, op, tile, op->out1, indices) : status;
 }
 
-/* The next chunk of a row that is a tile of its own. Return: TCS_AGAIN while there are more. */
+/* --- few of a long row --- */
+
+/* The next chunk of the row. Return: TCS_AGAIN while there are more. */
 static unsigned int long_row(struct tcs_state *st, const struct tcs_op *op, uint64_t tile,
 			     uint8_t *values, int64_t *indices)
 {
@@ -202,6 +206,133 @@ static unsigned int long_row(struct tcs_state *st, const struct tcs_op *op, uint
 	put(&best, in.element_bytes, values, indices);
 	return store_results(st, op, tile, values, indices);
 }
+
+/* --- many of a long row --- */
+
+static unsigned int load_chunk(struct tcs_state *st, const struct tcs_op *op, uint64_t tile,
+			       uint64_t first, uint64_t count, struct entry *list)
+{
+	const bool least = op->flags & ACI_TCS_OP_F_LEAST;
+	const unsigned int axis = op->in[0]->rank - 1;
+	struct entry *other, *sorted;
+	unsigned int status;
+	struct tcs_box in;
+	void *row;
+
+	tcs_rows_slice(op, op->in[0], tile, &in);
+	in.va += tcs_step(first, in.stride[axis]);
+	in.shape[axis] = count;
+	row = tcs_scratch(st, TCS_SCRATCH_IN0, CHUNK * in.element_bytes);
+	other = tcs_scratch(st, TCS_SCRATCH_OUT, CHUNK * sizeof(*other));
+	if (!row || !other)
+		return ACI_STATUS_ENGINE_FAULT;
+	status = tcs_box_load(st, &in, row);
+	if (status != ACI_STATUS_SUCCESS)
+		return status;
+	for (uint64_t i = 0; i < count; i++)
+		list[first + i] = make_entry(op->in[0]->type, row, i, first + i, least);
+	sorted = sort(list + first, other, count);
+	if (sorted == other)
+		memcpy(list + first, other, count * sizeof(*list));
+	return ACI_STATUS_SUCCESS;
+}
+
+/* How many of the first @place elements of the merged lists are of @a. */
+static uint64_t split_merge(const struct entry *a, uint64_t a_count, const struct entry *b,
+			    uint64_t b_count, uint64_t place)
+{
+	uint64_t low = place > b_count ? place - b_count : 0, high = tcs_min(place, a_count);
+
+	while (low < high) {
+		const uint64_t middle = low + (high - low) / 2;
+
+		if (is_better(&a[middle], &b[place - middle - 1]))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* A piece, from @at on, of what the lists of @width become when they are merged pair by pair. */
+static void merge_piece(struct entry *to, const struct entry *from, uint64_t n, uint64_t width,
+			uint64_t at)
+{
+	const uint64_t begin = at / (2 * width) * (2 * width);
+	const uint64_t middle = tcs_min(begin + width, n), end = tcs_min(begin + 2 * width, n);
+	const struct entry *a = from + begin, *b = from + middle;
+	const uint64_t skip = split_merge(a, middle - begin, b, end - middle, at - begin);
+	const uint64_t skip_b = at - begin - skip;
+
+	merge(to + at, tcs_min(PIECE, n - at), a + skip, middle - begin - skip, b + skip_b,
+	      end - middle - skip_b);
+}
+
+static unsigned int store_piece(struct tcs_state *st, const struct tcs_op *op, uint64_t tile,
+				const struct entry *list, uint64_t at, uint64_t count)
+{
+	const struct best part = { .list = (struct entry *)list + at, .count = count };
+	const struct tcs_tensor *outs[2] = { op->out, op->out1 };
+	const unsigned int axis = op->out->rank - 1, size = op->out->element_bytes;
+	void *from[2] = { tcs_scratch(st, TCS_SCRATCH_OUT, PIECE * size),
+			  tcs_scratch(st, TCS_SCRATCH_IN2, PIECE * sizeof(int64_t)) };
+	unsigned int status = ACI_STATUS_SUCCESS;
+
+	if (!from[0] || !from[1])
+		return ACI_STATUS_ENGINE_FAULT;
+	put(&part, size, from[0], from[1]);
+	for (unsigned int i = 0; i < 2 && status == ACI_STATUS_SUCCESS; i++) {
+		struct tcs_box box;
+
+		tcs_rows_slice(op, outs[i], tile, &box);
+		box.va += tcs_step(at, box.stride[axis]);
+		box.shape[axis] = count;
+		status = tcs_box_store(st, &box, from[i]);
+	}
+	return status;
+}
+
+/* Step st->in1_rows of: chunks, merges of each width, pieces of the output. */
+static unsigned int sort_row(struct tcs_state *st, const struct tcs_op *op, uint64_t tile)
+{
+	const uint64_t n = tcs_rows_length(op), room = op->out->shape[op->axis];
+	const uint64_t chunks = tcs_div_up(n, CHUNK), pieces = tcs_div_up(n, PIECE);
+	uint64_t step = st->in1_rows, width = CHUNK;
+	struct entry *list = tcs_scratch(st, TCS_SCRATCH_WORK, 2 * n * sizeof(*list)), *other;
+	unsigned int status;
+
+	if (!list)
+		return ACI_STATUS_ENGINE_FAULT;
+	if (step < chunks) {
+		status = load_chunk(st, op, tile, step * CHUNK,
+				    tcs_min(CHUNK, n - step * CHUNK), list);
+		st->in1_rows += status == ACI_STATUS_SUCCESS;
+		return status == ACI_STATUS_SUCCESS ? TCS_AGAIN : status;
+	}
+	step -= chunks;
+	other = list + n;
+	for (; width < n; width *= 2) {
+		struct entry *swap = list;
+
+		if (step < pieces) {
+			merge_piece(other, list, n, width, step * PIECE);
+			st->in1_rows++;
+			return TCS_AGAIN;
+		}
+		step -= pieces;
+		list = other;
+		other = swap;
+	}
+	status = store_piece(st, op, tile, list, step * PIECE, tcs_min(PIECE, room - step * PIECE));
+	if (status != ACI_STATUS_SUCCESS || (step + 1) * PIECE >= room) {
+		st->in1_rows = 0;
+		return status;
+	}
+	st->in1_rows++;
+	return TCS_AGAIN;
+}
+
+/* --- rows that are no longer than a chunk --- */
 
 static unsigned int short_rows(struct tcs_state *st, const struct tcs_op *op, uint64_t tile,
 			       uint64_t rows, uint8_t *values, int64_t *indices)
@@ -236,6 +367,8 @@ unsigned int tcs_topk_tile(struct tcs_state *st, const struct tcs_op *op, uint64
 	uint8_t *values;
 	int64_t *indices;
 
+	if (n > CHUNK && op->out->shape[op->axis] > CHUNK)
+		return sort_row(st, op, tile);
 	tcs_rows_slice(op, op->out, tile, &out);
 	elements = tcs_box_elements(&out);
 	values = tcs_scratch(st, TCS_SCRATCH_OUT, elements * out.element_bytes);
