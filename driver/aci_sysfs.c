@@ -4,8 +4,10 @@
  */
 
 #include <linux/sysfs.h>
+#include <aci/aci_regs.h>
 
 #include "aci_device.h"
+#include "aci_reset.h"
 #include "aci_sysfs.h"
 
 static const char * const aci_sysfs_states[] = {
@@ -120,6 +122,37 @@ static ssize_t telemetry_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(telemetry);
 
+static ssize_t reset_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct aci_device *adev = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%s\n", aci_reset_caps(adev, ACI_RESET_CARD) &
+			  ACI_RESET_CAP_SUPPORTED ? "card" : "");
+}
+
+/* The same resets as those of a card that does not answer, each with its bound. */
+static ssize_t reset_store(struct device *dev, struct device_attribute *attr, const char *buf,
+			   size_t count)
+{
+	struct aci_device *adev = dev_get_drvdata(dev);
+	u64 generation = READ_ONCE(adev->reset_generation);
+	int ret;
+
+	if (!sysfs_streq(buf, "card"))
+		return -EINVAL;
+	if (!(aci_reset_caps(adev, ACI_RESET_CARD) & ACI_RESET_CAP_SUPPORTED))
+		return -EOPNOTSUPP;
+	ret = aci_pm_get(adev);
+	if (ret)
+		return aci_is_dead(adev) ? -ENODEV : ret;
+	aci_reset_and_wait(adev, generation, "asked for through sysfs");
+	if (READ_ONCE(adev->reset_generation) == generation)
+		ret = aci_is_dead(adev) ? -ENODEV : -EAGAIN;
+	aci_pm_put(adev);
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(reset);
+
 static struct attribute *aci_sysfs_attrs[] = {
 	&dev_attr_serial.attr,
 	&dev_attr_model.attr,
@@ -136,6 +169,7 @@ static struct attribute *aci_sysfs_attrs[] = {
 	&dev_attr_queues_in_use.attr,
 	&dev_attr_heartbeat_age_ms.attr,
 	&dev_attr_telemetry.attr,
+	&dev_attr_reset.attr,
 	NULL
 };
 

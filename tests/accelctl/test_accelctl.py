@@ -75,7 +75,7 @@ def make_files(tool):
 
 def test_help(tool):
     assert "list" in tool.run("--help")[0]
-    for command in ("list", "info", "run", "diag", "operators"):
+    for command in ("list", "info", "run", "diag", "reset", "operators"):
         assert f"accelctl {command}" in tool.run(command, "--help")[0]
     assert tool.run("--version")[0].startswith("accelctl ")
 
@@ -92,13 +92,15 @@ def test_usage(tool):
                  ["run", "m.onnx", "--batch"], ["run", "m.onnx", "--batch", "0"], ["run", "m.onnx", "--batch", "-1"],
                  ["run", "m.onnx", "--batch", "99999999999999999999"], ["run", "m.onnx", "--repeat", "1x"],
                  ["run", "m.onnx", "--json=1"], ["diag", "-l", "2"], ["diag", "--max-bytes", "K"],
-                 ["--completion", "tcsh"], ["info", "a", "b"], ["run", "m.onnx"] + ["--json"] * 65):
+                 ["--completion", "tcsh"], ["info", "a", "b"], ["reset"], ["reset", "a", "b"],
+                 ["reset", "a", "--level", "queue"], ["reset", "a", "-l", ""], ["run", "m.onnx"] + ["--json"] * 65):
         tool.run(*args, status=2)
 
 
 def test_no_device(tool):
     tool.run("info", "0000:ff:1f.7", status=3)
     tool.run("run", "m.onnx", "--device", "0000:ff:1f.7", status=3)
+    assert tool.json("reset", "serial:none", status=3)["error"]["code"] == "no-device"
     document = tool.json("diag", "--device", "serial:none", status=3)
     assert document["error"]["code"] == "no-device"
 

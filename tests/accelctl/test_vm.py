@@ -15,6 +15,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../vm"))
 import tap  # noqa: E402
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import schema  # noqa: E402
+
 BUILD = sys.argv[1]
 ACCELCTL = f"{BUILD}/tools/accelctl/accelctl"
 
@@ -158,6 +161,68 @@ def test_sick_card_delays_no_reader():
     assert max(reads)[0] < 0.1, max(reads)
     # To start a process takes most of the time here, under emulation.
     assert max(tools) < 2 * usual + 0.1, (max(tools), usual)
+
+
+RESET_MESSAGE = r"^aci [0-9a-f:.]+: .*card reset: asked for through sysfs$"
+WEDGED_MESSAGE = r"^aci [0-9a-f:.]+: .*(card reset: .*|card reset failed .*|wedged: .*)$"
+
+
+def name_of(serial):
+    return next(card["name"] for card in cards() if card["serial"] == serial)
+
+
+def generation(name):
+    with open(f"/sys/bus/pci/devices/{name}/aci/reset_generation") as file:
+        return int(file.read())
+
+
+def test_reset_levels():
+    name = name_of("VCARD0")
+    with open(f"{os.path.dirname(__file__)}/../../Documentation/accelctl-json/reset.schema.json") as file:
+        wanted = json.load(file)
+    methods = open(f"/sys/bus/pci/devices/{name}/reset_method").read()
+    expect_begin("reset_levels", 1, RESET_MESSAGE)
+    for level in ("card", "flr", "bus"):
+        before = generation(name)
+        document = run_json("reset", "serial:VCARD0", "--level", level)
+        assert not schema.check(wanted, document), document
+        assert document["level"] == level and document["device"]["name"] == name, document
+        assert document["reset_generation"] == generation(name) == before + 1, (document, before)
+    expect_end("reset_levels")
+    assert open(f"/sys/bus/pci/devices/{name}/reset_method").read() == methods
+
+
+def test_reset_needs_privilege():
+    name = name_of("VCARD0")
+    before = generation(name)
+    for level in ("card", "flr", "bus"):
+        _, err = finish(start("reset", name, "--level", level, user=65534), 3)
+        assert "permission denied" in err, err
+    assert generation(name) == before
+
+
+def test_reset_tells_the_truth():
+    """A card that no reset revives, and one that does not compute after its reset."""
+    name = name_of("VCARD0")
+    for level in ("card", "flr", "bus"):
+        control(0, f"reset fail level={level}")
+    expect_begin("reset_truth", 3, WEDGED_MESSAGE)
+    _, err = finish(start("reset", name), 1)
+    expect_end("reset_truth")
+    assert "failed" in err, err
+    assert card_state(f"/sys/bus/pci/devices/{name}") == "wedged"
+    _, err = finish(start("reset", name), 1)
+    control(0, "clear")
+    for file in ("unbind", "bind"):
+        with open(f"/sys/bus/pci/drivers/aci/{file}", "w") as driver:
+            driver.write(name)
+    expect_begin("reset_hung", 1, RESET_MESSAGE)
+    control(0, "hang next 20")
+    _, err = finish(start("reset", name), 1)
+    expect_end("reset_hung")
+    control(0, "clear")
+    assert "runs no job" in err, err
+    check_diag(run_json("diag", "-l", "1", "--max-bytes", "4K", "--device", name))
 
 
 def write_model(folder):

@@ -22,6 +22,8 @@ const struct command commands[] = {
 	  1, 1, run_options, command_run },
 	{ "diag", "", "test that a card moves data and computes as it should",
 	  0, 0, diag_options, command_diag },
+	{ "reset", "DEVICE", "reset a card, and see whether it works afterwards",
+	  1, 1, reset_options, command_reset },
 	{ "operators", "[MODEL.onnx]", "list the ONNX operators that can be run, or tell for each node of a model",
 	  0, 1, operators_options, command_operators },
 };

@@ -43,6 +43,30 @@ int device_open(const struct arguments *arguments, struct accel_device **device)
 	return STATUS_OK;
 }
 
+bool device_is_named(const struct accel_device_info *info, const char *name)
+{
+	if (!strcmp(info->name, name) || (info->node[0] && !strcmp(info->node, name)))
+		return true;
+	return !strncmp(name, "serial:", 7) && info->serial[0] && !strcmp(info->serial, name + 7);
+}
+
+int device_find(const struct arguments *arguments, const char *name, struct accel_device_info *info)
+{
+	struct accel_device_info *list;
+	bool found = false;
+	size_t count;
+
+	if (accel_device_list(&list, &count))
+		return report_failure(arguments, STATUS_FAILED, "%s", accel_last_error());
+	for (size_t i = 0; i < count && !found; i++) {
+		found = device_is_named(&list[i], name);
+		if (found)
+			*info = list[i];
+	}
+	accel_device_list_free(list);
+	return found ? STATUS_OK : report_failure(arguments, STATUS_NO_DEVICE, "no card '%s'", name);
+}
+
 int status_from_error(int error)
 {
 	switch (error) {

@@ -10,6 +10,11 @@
 /** device_open() - the card that --device names, else the default one. STATUS_*, with a message printed. */
 int device_open(const struct arguments *arguments, struct accel_device **device);
 
+/** device_is_named() - is @name, as a user gives it, that of the card? */
+bool device_is_named(const struct accel_device_info *info, const char *name);
+/** device_find() - the card @name, without opening it. STATUS_*, with a message printed */
+int device_find(const struct arguments *arguments, const char *name, struct accel_device_info *info);
+
 /** report_failure() - message to standard error, and as JSON with --json. Return: @status */
 int report_failure(const struct arguments *arguments, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

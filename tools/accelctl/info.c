@@ -243,13 +243,6 @@ static void show(const struct accel_device_info *info, bool as_json)
 		json_close_object();
 }
 
-static bool is_wanted(const struct accel_device_info *info, const char *name)
-{
-	if (!name || !strcmp(info->name, name) || (info->node[0] && !strcmp(info->node, name)))
-		return true;
-	return !strncmp(name, "serial:", 7) && info->serial[0] && !strcmp(info->serial, name + 7);
-}
-
 const struct option_spec info_options[] = { { 0 } };
 
 int command_info(const struct arguments *arguments)
@@ -262,7 +255,7 @@ int command_info(const struct arguments *arguments)
 	if (accel_device_list(&list, &count))
 		return report_failure(arguments, STATUS_FAILED, "%s", accel_last_error());
 	for (size_t i = 0; i < count; i++) {
-		if (!is_wanted(&list[i], name))
+		if (name && !device_is_named(&list[i], name))
 			continue;
 		if (!found && as_json) {
 			json_start("info");

@@ -51,6 +51,24 @@ bool sysfs_read_pci(const char *address, const char *file, char *text, size_t by
 	return sysfs_pci_path(path, sizeof(path), address, file) && sysfs_read(path, text, bytes);
 }
 
+int sysfs_write_pci(const char *address, const char *file, const char *text)
+{
+	size_t bytes = strlen(text);
+	char path[512];
+	ssize_t count;
+	int fd, err;
+
+	if (!sysfs_pci_path(path, sizeof(path), address, file))
+		return -ENAMETOOLONG;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	count = write(fd, text, bytes);
+	err = count < 0 ? -errno : (size_t)count == bytes ? 0 : -EIO;
+	close(fd);
+	return err;
+}
+
 bool sysfs_parse_int(const char *text, int64_t *value)
 {
 	char *end;

@@ -13,6 +13,8 @@ bool sysfs_pci_path(char *path, size_t bytes, const char *address, const char *f
 /** sysfs_read() - a file's text without its last newline; false: not there */
 bool sysfs_read(const char *path, char *text, size_t bytes);
 bool sysfs_read_pci(const char *address, const char *file, char *text, size_t bytes);
+/** sysfs_write_pci() - Return: 0 or a negative errno */
+int sysfs_write_pci(const char *address, const char *file, const char *text);
 bool sysfs_parse_int(const char *text, int64_t *value);
 
 #endif
