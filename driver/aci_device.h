@@ -50,6 +50,7 @@
 
 #include "aci_admin.h"
 #include "aci_caps.h"
+#include "aci_coredump.h"
 #include "aci_events.h"
 #include "aci_identify.h"
 #include "aci_import.h"
@@ -119,10 +120,12 @@ struct aci_device {
 	struct aci_pm pm;
 	/** @telemetry: last sample of the logs */
 	struct aci_telemetry telemetry;
+	/** @coredump: the last failure of a queue */
+	struct aci_coredump coredump;
 
 	/** @wq: recovery of queues, late pushes, binds, telemetry */
 	struct workqueue_struct *wq;
-	/** @reap_wq: frees what binds unmapped; no fence waits for it */
+	/** @reap_wq: frees what binds unmapped, makes coredumps; no fence waits for it */
 	struct workqueue_struct *reap_wq;
 	/** @reset_wq: card resets only, so that whatever runs on @wq may wait for one */
 	struct workqueue_struct *reset_wq;

@@ -175,6 +175,7 @@ static int aci_device_init(struct aci_device *adev, struct pci_dev *pdev)
 	xa_init(&adev->doorbells_by_id);
 	init_rwsem(&adev->doorbell_lock);
 	aci_telemetry_init(adev);
+	aci_coredump_init(adev);
 	aci_pm_init(adev);
 	aci_pci_error_init(adev);
 	ret = drmm_add_action_or_reset(&adev->drm, aci_device_free_ids, adev);
@@ -390,6 +391,7 @@ static void aci_remove(struct pci_dev *pdev)
 	aci_vram_stop(adev);
 	/* No DMA from here on. */
 	aci_device_teardown_objects(adev);
+	aci_coredump_flush(adev);
 	aci_gem_drop_dma_all(adev);
 	aci_import_drop_all(adev);
 }

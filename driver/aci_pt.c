@@ -498,3 +498,30 @@ void aci_pt_execute(struct aci_pt_tree *tree, const struct aci_pt_change *change
 	else
 		aci_pt_unmap(tree, change, batch);
 }
+
+/**
+ * aci_pt_walk() - look at the way to an address, as the card does
+ * @tree: tree
+ * @va: device virtual address
+ * @entries: ACI_PT_LEVELS; gets the entries on the way, from the root
+ *
+ * For whoever may not wait for the lock.
+ *
+ * Return: number of entries; -EBUSY while the tables are being changed.
+ */
+int aci_pt_walk(struct aci_pt_tree *tree, u64 va, u64 *entries)
+{
+	struct aci_pt *pt;
+	int count = 0;
+
+	if (!mutex_trylock(&tree->lock))
+		return -EBUSY;
+	for (pt = tree->root; pt; count++) {
+		unsigned int index = ACI_PT_INDEX(va, pt->level);
+
+		entries[count] = aci_pt_get(pt, index);
+		pt = pt->level ? pt->children[index] : NULL;
+	}
+	mutex_unlock(&tree->lock);
+	return count;
+}

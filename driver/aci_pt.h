@@ -71,6 +71,7 @@ int aci_pt_plan(struct aci_pt_tree *tree, const struct aci_pt_change *change);
 void aci_pt_forget(struct aci_pt_tree *tree, const struct aci_pt_change *change);
 void aci_pt_execute(struct aci_pt_tree *tree, const struct aci_pt_change *change,
 		    struct aci_inval_batch *batch);
+int aci_pt_walk(struct aci_pt_tree *tree, u64 va, u64 *entries);
 void aci_pt_free_list(struct aci_device *adev, struct list_head *tables);
 
 #endif /* ACI_PT_H */

@@ -409,7 +409,8 @@ static struct aci_queue *aci_queue_alloc(struct aci_device *adev, bool is_user,
 	INIT_LIST_HEAD(&queue->node);
 	INIT_DELAYED_WORK(&queue->timeout_work, is_user ? aci_user_queue_watch_work :
 							  aci_recovery_timeout_work);
-	INIT_WORK(&queue->recover_work, aci_recovery_work);
+	INIT_WORK(&queue->recover_work, is_user ? aci_coredump_user_queue_work :
+						  aci_recovery_work);
 	INIT_WORK(&queue->push_work, aci_job_push_work);
 	queue->adev = adev;
 	queue->engine_class = args->engine_class;
@@ -417,6 +418,8 @@ static struct aci_queue *aci_queue_alloc(struct aci_device *adev, bool is_user,
 	queue->ring_entries = args->ring_entries;
 	queue->descs_max = max(2 * args->ring_entries, ACI_QUEUE_DESCS_MIN);
 	queue->timeout_ms = args->timeout_ms ?: ACI_QUEUE_TIMEOUT_MS;
+	queue->pid = task_tgid_nr(current);
+	get_task_comm(queue->comm, current);
 	return queue;
 }
 

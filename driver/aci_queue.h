@@ -13,6 +13,7 @@
 
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <aci/aci_queue.h>
@@ -155,6 +156,10 @@ struct aci_queue {
 	u32 timeout_ms;
 	/** @no_wait: WAIT descriptors are refused */
 	bool no_wait;
+	/** @pid: process that made it */
+	pid_t pid;
+	/** @comm: its name */
+	char comm[TASK_COMM_LEN];
 
 	/** @ref: reference count */
 	struct kref ref;
@@ -174,7 +179,7 @@ struct aci_queue {
 	size_t mem_bytes;
 	/** @timeout_work: looks after the first pending job */
 	struct delayed_work timeout_work;
-	/** @recover_work: makes a stopped queue run again */
+	/** @recover_work: makes a stopped queue run again; has a user queue's failure noted */
 	struct work_struct recover_work;
 	/** @push_work: pushes ready jobs that a fence callback left */
 	struct work_struct push_work;

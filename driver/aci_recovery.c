@@ -121,7 +121,7 @@ static void aci_recovery_judge(struct aci_queue *queue, struct aci_verdict *verd
 
 /**
  * aci_recovery_convict() - note a failure
- * @queue: held queue
+ * @queue: held queue; the caller holds reset_sem
  * @status: ACI_STATUS_*
  * @index: descriptor that failed
  * @info: as the card says
@@ -142,6 +142,7 @@ bool aci_recovery_convict(struct aci_queue *queue, u32 status, u64 index, u64 in
 		queue->banned = true;
 	banned = queue->banned;
 	spin_unlock_irq(&queue->lock);
+	aci_coredump_capture(queue, status, index, info);
 	trace_aci_queue_fault(queue, status, index, info);
 	drm_dbg(&queue->adev->drm, "queue %u: status %#x at %llu, info %#llx%s\n", queue->id,
 		status, index, info, banned ? ", banned" : "");

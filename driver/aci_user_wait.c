@@ -93,6 +93,9 @@ void aci_user_queue_stop_locked(struct aci_user_queue *user, u32 status, u64 ind
 	if (status != ACI_STATUS_CARD_RESET) {
 		queue->error.count++;
 		queue->guilty = true;
+		/* Under the lock, so that it is not queued for a dead queue. */
+		if (queue->state == ACI_QUEUE_LIVE)
+			queue_work(queue->adev->wq, &queue->recover_work);
 	}
 	trace_aci_queue_fault(queue, status, index, info);
 	drm_dbg(&queue->adev->drm, "user queue %u: status %#x at %llu, info %#llx\n", queue->id,

@@ -2,8 +2,10 @@
 /* The surroundings of a test: control channel of the virtual card, kernel log, small files. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "aci_test.h"
@@ -169,4 +171,36 @@ int card_reset(const struct aci_card *card, const char *test)
 		err = -ETIME;
 	expect_end(test);
 	return err;
+}
+
+int uevents_open(void)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+
+	if (fd < 0)
+		return -errno;
+	if (!bind(fd, (struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	close(fd);
+	return -errno;
+}
+
+/* An event is a sequence of strings. */
+bool uevents_have(int fd, const char *string)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	char event[4096];
+
+	while (poll(&pollfd, 1, (int)(aci_wait_ns() / 1000000)) == 1) {
+		ssize_t at, bytes = recv(fd, event, sizeof(event) - 1, 0);
+
+		if (bytes < 0)
+			return false;
+		event[bytes] = '\0';
+		for (at = 0; at < bytes; at += strlen(event + at) + 1)
+			if (!strcmp(event + at, string))
+				return true;
+	}
+	return false;
 }

@@ -186,6 +186,10 @@ bool card_engine_busy(const char *engine_class);
 bool card_reaches_state(const struct aci_card *card, const char *state);
 /** card_reset() - card 0 seems dead until the driver resets it; then its heart beats again */
 int card_reset(const struct aci_card *card, const char *test);
+/** uevents_open() - a socket that gets the kernel's events from now on */
+int uevents_open(void);
+/** uevents_have() - wait for an event that has @string, as "ACTION=add" */
+bool uevents_have(int fd, const char *string);
 /** expect_begin() - announce @count kernel messages at warning level that match @regex */
 void expect_begin(const char *test, unsigned int count, const char *regex);
 /** expect_some() - announce any number of them up to @max, where it is not the test's matter */

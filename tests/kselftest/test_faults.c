@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Faults of the card, injected into the virtual card: resets, lost interrupts, bad memory. */
-#include <linux/netlink.h>
-#include <poll.h>
-#include <sys/socket.h>
-
 #include "aci_harness.h"
 
 #define LONG_MS		600000
@@ -218,39 +214,6 @@ static int bind_anew(FIXTURE_DATA(faults) *self)
 	int err = file_write(DRIVER "/unbind", self->where.pci);
 
 	return err ? err : file_write(DRIVER "/bind", self->where.pci);
-}
-
-/* Returns a socket that gets the kernel's events, or a negative error. */
-static int uevents_open(void)
-{
-	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
-	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
-
-	if (fd < 0)
-		return -errno;
-	if (!bind(fd, (struct sockaddr *)&address, sizeof(address)))
-		return fd;
-	close(fd);
-	return -errno;
-}
-
-/* An event is a sequence of strings. */
-static bool uevents_have(int fd, const char *string)
-{
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-	char event[4096];
-
-	while (poll(&pollfd, 1, 10 * 1000) == 1) {
-		ssize_t at, bytes = recv(fd, event, sizeof(event) - 1, 0);
-
-		if (bytes < 0)
-			return false;
-		event[bytes] = '\0';
-		for (at = 0; at < bytes; at += strlen(event + at) + 1)
-			if (!strcmp(event + at, string))
-				return true;
-	}
-	return false;
 }
 
 /* No reset revives the card: everybody is told, nobody waits, and binding helps. */
