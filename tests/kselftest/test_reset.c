@@ -12,7 +12,10 @@
 #include "aci_harness.h"
 
 #define DRIVER		"/sys/bus/pci/drivers/aci"
+/* What the virtual card states in ACI_REG_T_QUEUE_RESET_MS. */
+#define QUEUE_RESET_BOUND_NS	1000000000ull
 #define RESET_MESSAGE	"^aci [0-9a-f:.]+: .*card reset: .*$"
+#define DEAD_MESSAGE	"^aci [0-9a-f:.]+: (.*card reset: .*|Device config space inaccessible.*)$"
 #define WEDGED_MESSAGE	"^aci [0-9a-f:.]+: .*(card reset: .*|card reset failed .*|wedged: .*)$"
 
 FIXTURE(reset) {
@@ -145,6 +148,49 @@ TEST_F(reset, then_bus)
 	ASSERT_OK(climb(self, faults, &took_ns));
 	expect_end("reset");
 	check_memory_lost(_metadata, self);
+}
+
+/*
+ * After a Function Level Reset that does not end the card answers nothing: on to the next one.
+ * That takes no time here, because QEMU answers for the card's configuration space.
+ */
+TEST_F(reset, bus_after_an_flr_that_hangs)
+{
+	static const char * const faults[] = { "reset fail level=card", "reset hang level=flr",
+					       NULL };
+	__u64 took_ns;
+
+	expect_some("reset", 2, DEAD_MESSAGE);
+	ASSERT_OK(climb(self, faults, &took_ns));
+	expect_end("reset");
+	check_memory_lost(_metadata, self);
+}
+
+/* The first rung: a queue whose reset does not end costs a reset of the card, after its bound. */
+TEST_F(reset, card_after_the_bound_of_a_queue)
+{
+	struct aci_desc nop = desc_nop();
+	struct drm_aci_query_queue state;
+	__u64 start;
+	__u32 queue;
+
+	ASSERT_OK(aci_queue_create(self->ctx.fd, self->ctx.vm, ACI_ENGINE_CLASS_COPY, 64, 100,
+				   &queue));
+	ASSERT_OK(card_ctl("reset hang level=queue", NULL, 0));
+	ASSERT_OK(card_ctl("hang next", NULL, 0));
+	expect_some("reset", 2, RESET_MESSAGE);
+	start = now_ns();
+	EXPECT_EQ(-ETIMEDOUT, aci_run(self->ctx.fd, queue, &nop, 1));
+	EXPECT_LT(QUEUE_RESET_BOUND_NS, now_ns() - start);
+	EXPECT_TRUE(reaches_state(self->state_path, "ok"));
+	expect_end("reset");
+	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, queue, &state, sizeof(state)));
+	EXPECT_EQ(DRM_ACI_QUEUE_GUILTY, state.flags);
+	/* A card reset was enough: nobody else lost anything. */
+	EXPECT_EQ(0, vm_state(&self->ctx).flags);
+	EXPECT_TRUE(data_is(self->card.map, KIB(64), 0x5c));
+	EXPECT_OK(aci_run_one(&self->ctx, nop));
+	EXPECT_OK(aci_run(self->ctx.fd, queue, &nop, 1));
 }
 
 /* Beyond the last rung: wedged, with an error for all who wait, until the driver is bound again. */
@@ -353,6 +399,7 @@ struct aer_error_inj {
 };
 
 #define UNC_COMPLETION_TIMEOUT	0x00004000	/* not fatal */
+#define UNC_MALFORMED_TLP	0x00040000	/* fatal */
 
 static int inject_aer(FIXTURE_DATA(reset) *self, __u32 uncor_status)
 {
@@ -413,6 +460,45 @@ TEST_F(reset, error_that_is_not_fatal)
 	EXPECT_EQ(0, vm_state(&self->ctx).flags);
 	EXPECT_TRUE(data_is(self->card.map, KIB(64), 0x5c));
 	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
+}
+
+/* The link is reset, and with it the card. */
+TEST_F(reset, fatal_error)
+{
+	__u64 before = generation(self);
+
+	expect_some("reset", 40, "^(pcieport|aci|pci) [0-9a-f:.]+: .*$");
+	ASSERT_OK(inject_aer(self, UNC_MALFORMED_TLP));
+	EXPECT_TRUE(recovers(self, before));
+	expect_end("reset");
+	check_memory_lost(_metadata, self);
+}
+
+/* A job in flight ends with an error, one that waits is done afterwards. */
+TEST_F(reset, fatal_error_at_work)
+{
+	struct drm_aci_sync syncs[2] = { { 0 }, { .flags = DRM_ACI_SYNC_SIGNAL } };
+	struct aci_desc nop = desc_nop();
+	__u64 before = generation(self), end = now_ns() + aci_wait_ns();
+	struct aci_gate gate;
+	__u32 started;
+
+	ASSERT_OK(aci_gate_init(&gate));
+	ASSERT_OK(aci_gate_syncobj(&gate, self->ctx.fd, &syncs[0].handle));
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[1].handle));
+	ASSERT_OK(card_ctl("hang next", NULL, 0));
+	ASSERT_OK(aci_submit_out(self->ctx.fd, self->ctx.queue, &nop, 1, &started));
+	while (!card_engine_busy("copy") && now_ns() < end)
+		;
+	ASSERT_OK(aci_submit(self->ctx.fd, self->ctx.queue, &nop, 1, syncs, 2));
+	expect_some("reset", 40, "^(pcieport|aci|pci) [0-9a-f:.]+: .*$");
+	ASSERT_OK(inject_aer(self, UNC_MALFORMED_TLP));
+	EXPECT_TRUE(recovers(self, before));
+	expect_end("reset");
+	EXPECT_EQ(-ECANCELED, aci_sync_result(self->ctx.fd, started, 0));
+	ASSERT_OK(aci_gate_open(&gate));
+	EXPECT_OK(aci_sync_result(self->ctx.fd, syncs[1].handle, 0));
+	aci_gate_fini(&gate);
 }
 
 TEST_HARNESS_MAIN
