@@ -276,6 +276,11 @@ void aci_recovery_timeout_work(struct work_struct *work)
 	left = aci_recovery_check_time(queue);
 	if (left < 0)
 		return;
+	/*
+	 * The event index may have been wrong by which it was not rung. A card
+	 * that sleeps uses no engine time: its job would never be late.
+	 */
+	aci_job_ring(queue);
 	queue_delayed_work(adev->wq, &queue->timeout_work,
 			   msecs_to_jiffies(left + adev->caps.active_ms));
 }
