@@ -69,6 +69,7 @@ static int drm_user_wait(struct transport_queue *base, uint64_t point, uint64_t 
 
 	if (user_queue_completed(&to_user(base)->ring) >= point)
 		return TRANSPORT_ENDED_WELL;
+	user_queue_nudge(&to_user(base)->ring);
 	if (!drmIoctl(drm->fd, DRM_IOCTL_ACI_QUEUE_WAIT, &wait))
 		return TRANSPORT_ENDED_WELL;
 	/* EIO: it stopped; ENOENT: it was destroyed meanwhile. */
@@ -83,6 +84,7 @@ static int drm_user_notify_fd(struct transport_queue *base, uint64_t point, int 
 		.queue_id = to_user(base)->queue_id, .fd = fd, .count = point,
 	};
 
+	user_queue_nudge(&to_user(base)->ring);
 	return drm_call(to_drm(base->transport), DRM_IOCTL_ACI_QUEUE_EVENTFD, &notify,
 			"arming an eventfd");
 }

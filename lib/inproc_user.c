@@ -81,6 +81,7 @@ static int user_wait(struct transport_queue *base, uint64_t point, uint64_t dead
 
 	if (user_queue_completed(&queue->ring) >= point)
 		return TRANSPORT_ENDED_WELL;
+	user_queue_nudge(&queue->ring);
 	pthread_mutex_lock(&queue->card->queue_lock);
 	LIST_INSERT_HEAD(&queue->waiters, &waiter, link);
 	inproc_user_update(queue);
@@ -102,6 +103,7 @@ static int user_notify_fd(struct transport_queue *base, uint64_t point, int fd)
 
 	if (ret)
 		return ret;
+	user_queue_nudge(&queue->ring);
 	pthread_mutex_lock(&queue->card->queue_lock);
 	inproc_user_update(queue);
 	pthread_mutex_unlock(&queue->card->queue_lock);

@@ -96,6 +96,21 @@ static void stream_fail(struct accel_stream *stream, int error, uint32_t status,
 	stream->error_info = info;
 }
 
+/*
+ * The descriptor that failed. A reset of the card is the fault of none: a user queue stops where it
+ * was, but the count of a kernel queue goes on behind what it has lost. Then a job may be taken for
+ * lost that was not.
+ */
+static uint64_t stream_find_failure(const struct accel_stream *stream,
+				    const struct drm_aci_query_queue *state)
+{
+	if (state->error && state->error != ACI_STATUS_CARD_RESET)
+		return stream->desc_base + state->error_index;
+	if (state->flags & DRM_ACI_QUEUE_INNOCENT && !stream->context->user_queues)
+		return stream->settled_descs;
+	return stream->desc_base + state->completed;
+}
+
 /* A fence does not tell how its job ended: the queue does. */
 static void stream_check(struct accel_stream *stream)
 {
@@ -109,8 +124,8 @@ static void stream_check(struct accel_stream *stream)
 		stream_fail(stream, ret, 0, 0, 0);
 		return;
 	}
-	if (!state.error_count && state.state != ACI_QUEUE_STATE_ERROR && !(state.flags & (DRM_ACI_QUEUE_BANNED | DRM_ACI_QUEUE_GUILTY |
-						   DRM_ACI_QUEUE_INNOCENT)))
+	if (!state.error_count && state.state != ACI_QUEUE_STATE_ERROR &&
+	    !(state.flags & (DRM_ACI_QUEUE_BANNED | DRM_ACI_QUEUE_GUILTY | DRM_ACI_QUEUE_INNOCENT)))
 		return;
 	/* What has run since then has read zeros, and may have failed by that. */
 	if (state.flags & DRM_ACI_QUEUE_INNOCENT && context_memory_is_lost(stream->context)) {
@@ -120,11 +135,7 @@ static void stream_check(struct accel_stream *stream)
 	error = error_from_status(state.error);
 	if (!error)
 		error = state.flags & DRM_ACI_QUEUE_GUILTY ? -ETIMEDOUT : -ECANCELED;
-	/* A reset of the card is the fault of no descriptor. */
-	stream_fail(stream, error, state.error,
-		    stream->desc_base + (state.error && state.error != ACI_STATUS_CARD_RESET
-						 ? state.error_index
-						 : state.completed),
+	stream_fail(stream, error, state.error, stream_find_failure(stream, &state),
 		    state.error_info);
 	stream->loss = retry_classify(error, state.error, state.flags);
 }

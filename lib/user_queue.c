@@ -11,14 +11,18 @@ bool user_queue_has_room(struct user_queue *queue, uint32_t count)
 	return queue->seen <= queue->tail && queue->tail - queue->seen + count <= queue->entries;
 }
 
-static void user_queue_ring(struct user_queue *queue, uint64_t old_tail)
+void user_queue_nudge(struct user_queue *queue)
 {
-	if (!aci_queue_need_ring(shared_read64(&queue->page->event_index), old_tail, queue->tail))
-		return;
 	if (queue->doorbell)
-		shared_write32(queue->doorbell, (uint32_t)queue->tail);
+		shared_write32(queue->doorbell, (uint32_t)shared_read64(&queue->page->tail));
 	if (queue->kick)
 		queue->kick(queue);
+}
+
+static void user_queue_ring(struct user_queue *queue, uint64_t old_tail)
+{
+	if (aci_queue_need_ring(shared_read64(&queue->page->event_index), old_tail, queue->tail))
+		user_queue_nudge(queue);
 }
 
 void user_queue_push(struct user_queue *queue, const struct aci_desc *descs, uint32_t count)

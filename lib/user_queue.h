@@ -41,6 +41,8 @@ static inline bool user_queue_is_stopped(const struct user_queue *queue)
 
 /** user_queue_has_room() - for @count more descriptors */
 bool user_queue_has_room(struct user_queue *queue, uint32_t count);
+/** user_queue_nudge() - before waiting: a card that lied about polling is woken. By any thread */
+void user_queue_nudge(struct user_queue *queue);
 /** user_queue_push() - after user_queue_has_room(): hand @count descriptors to the card */
 void user_queue_push(struct user_queue *queue, const struct aci_desc *descs, uint32_t count);
 
