@@ -10,6 +10,10 @@
 
 #include "aci_test.h"
 
+#define DRM_DEBUG	"/sys/module/drm/parameters/debug"
+#define POWER_STATE	"/sys/power/state"
+#define PM_TEST		"/sys/power/pm_test"
+#define PM_DELAY	"/sys/module/suspend/parameters/pm_test_delay"
 #define CTL_PORT	"/dev/virtio-ports/aci.ctl0"
 #define RESET_MESSAGE	"^aci [0-9a-f:.]+: .*card reset: no heartbeat$"
 
@@ -108,6 +112,73 @@ void expect_end(const char *test)
 
 	snprintf(line, sizeof(line), "aci-expect-end %s", test);
 	kmsg_write(line);
+}
+
+int system_sleep(const char *level, const char *state)
+{
+	int err;
+
+	/* The time that the kernel stays in the level, in seconds. */
+	file_write(PM_DELAY, "0");
+	err = file_write(PM_TEST, level);
+	if (!err && strcmp(level, "freezer"))
+		err = card_ctl("power lose", NULL, 0);
+	if (!err)
+		err = file_write(POWER_STATE, state);
+	file_write(PM_TEST, "none");
+	return err;
+}
+
+bool power_was_lost(void)
+{
+	static char reply[1 << 16];
+	const char *at;
+	unsigned int taken;
+
+	if (card_ctl("faults", reply, sizeof(reply)))
+		return false;
+	at = strstr(reply, "\"power lose\"");
+	return at && sscanf(strchr(at, ':'), ":%u", &taken) == 1 && taken;
+}
+
+static int kmsg_reader = -1;
+
+int drm_debug_begin(void)
+{
+	kmsg_reader = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kmsg_reader < 0 || lseek(kmsg_reader, 0, SEEK_END) < 0)
+		return -errno;
+	return file_write(DRM_DEBUG, "2");
+}
+
+bool drm_debug_end(const char *text)
+{
+	char record[8192];
+	bool found = false;
+	ssize_t got;
+
+	file_write(DRM_DEBUG, "0");
+	/* One record a read; EPIPE: some were overwritten. */
+	while ((got = read(kmsg_reader, record, sizeof(record) - 1)) > 0 || errno == EPIPE) {
+		record[got > 0 ? got : 0] = '\0';
+		found |= strstr(record, text) != NULL;
+		errno = 0;
+	}
+	close(kmsg_reader);
+	return found;
+}
+
+bool kernel_has_symbol(const char *name)
+{
+	FILE *file = fopen("/proc/kallsyms", "r");
+	char line[512], symbol[256];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "%*x %*c %255s", symbol) == 1 && !strcmp(symbol, name);
+	if (file)
+		fclose(file);
+	return found;
 }
 
 ssize_t file_read(const char *path, char *text, size_t bytes)

@@ -195,6 +195,20 @@ void expect_begin(const char *test, unsigned int count, const char *regex);
 /** expect_some() - announce any number of them up to @max, where it is not the test's matter */
 void expect_some(const char *test, unsigned int max, const char *regex);
 void expect_end(const char *test);
+/**
+ * system_sleep() - sleep to a level of /sys/power/pm_test, and wake up
+ *
+ * The card loses power meanwhile, but in "freezer".
+ */
+int system_sleep(const char *level, const char *state);
+/** power_was_lost() - whether it did, since the last card_ctl("clear") */
+bool power_was_lost(void);
+/** drm_debug_begin() - debug messages of DRM drivers go to the kernel log from here on */
+int drm_debug_begin(void);
+/** drm_debug_end() - no more. Return: whether one since then contains @text */
+bool drm_debug_end(const char *text);
+/** kernel_has_symbol() - whether the kernel itself, not a module, has a function */
+bool kernel_has_symbol(const char *name);
 /** file_read() - NUL-terminated start of a small file, trailing newline cut. Return: length */
 ssize_t file_read(const char *path, char *text, size_t bytes);
 int file_write(const char *path, const char *text);

@@ -17,10 +17,6 @@
 
 #include "aci_harness.h"
 
-#define POWER_STATE	"/sys/power/state"
-#define PM_TEST		"/sys/power/pm_test"
-#define PM_DELAY	"/sys/module/suspend/parameters/pm_test_delay"
-
 FIXTURE(pm) {
 	struct aci_ctx ctx;
 	struct aci_card where;
@@ -39,38 +35,8 @@ FIXTURE_SETUP(pm)
 
 FIXTURE_TEARDOWN(pm)
 {
-	file_write(PM_TEST, "none");
 	card_ctl("clear", NULL, 0);
 	aci_ctx_fini(&self->ctx);
-}
-
-/* Sleep and wake up; the card loses power meanwhile. */
-static int system_sleep(const char *level, const char *state)
-{
-	int err;
-
-	/* The time that the kernel stays in the level, in seconds. */
-	file_write(PM_DELAY, "0");
-	err = file_write(PM_TEST, level);
-	if (!err && strcmp(level, "freezer"))
-		err = card_ctl("power lose", NULL, 0);
-	if (!err)
-		err = file_write(POWER_STATE, state);
-	file_write(PM_TEST, "none");
-	return err;
-}
-
-/* How often the fault of system_sleep() was met since the last card_ctl("clear"). */
-static bool power_was_lost(void)
-{
-	static char reply[1 << 16];
-	const char *at;
-	unsigned int taken;
-
-	if (card_ctl("faults", reply, sizeof(reply)))
-		return false;
-	at = strstr(reply, "\"power lose\"");
-	return at && sscanf(strchr(at, ':'), ":%u", &taken) == 1 && taken;
 }
 
 static struct drm_aci_query_vm vm_state(struct aci_ctx *ctx)
@@ -524,10 +490,7 @@ TEST_F(rpm, system_sleeps_while_the_card_does)
 			       DRM_ACI_BO_CPU_ACCESS));
 	data_fill(buf.map, MIB(1), 5);
 	ASSERT_TRUE(falls_asleep(self));
-	ASSERT_OK(file_write(PM_DELAY, "0"));
-	ASSERT_OK(file_write(PM_TEST, "devices"));
-	EXPECT_OK(file_write(POWER_STATE, "mem"));
-	ASSERT_OK(file_write(PM_TEST, "none"));
+	EXPECT_OK(system_sleep("devices", "mem"));
 	EXPECT_EQ(-1, data_check(buf.map, MIB(1), 5));
 	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
 }
