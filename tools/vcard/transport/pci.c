@@ -81,7 +81,7 @@ static void build_header(struct pci_function *pci)
 	config[PCI_INTERRUPT_PIN] = 0;
 	build_bar(pci, PCI_BAR_REGS, 0);
 	build_bar(pci, PCI_BAR_MEMORY, PCI_BASE_ADDRESS_MEM_PREFETCH);
-	build_bar(pci, PCI_BAR_DOORBELLS, 0);
+	build_bar(pci, PCI_BAR_DOORBELLS, PCI_BASE_ADDRESS_MEM_PREFETCH);
 
 	put16(pci->writable + PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
 						   PCI_COMMAND_PARITY | PCI_COMMAND_SERR |
