@@ -114,19 +114,24 @@ void expect_end(const char *test)
 	kmsg_write(line);
 }
 
-int system_sleep(const char *level, const char *state)
+int system_sleep_powered(const char *level, const char *state)
 {
 	int err;
 
 	/* The time that the kernel stays in the level, in seconds. */
 	file_write(PM_DELAY, "0");
 	err = file_write(PM_TEST, level);
-	if (!err && strcmp(level, "freezer"))
-		err = card_ctl("power lose", NULL, 0);
 	if (!err)
 		err = file_write(POWER_STATE, state);
 	file_write(PM_TEST, "none");
 	return err;
+}
+
+int system_sleep(const char *level, const char *state)
+{
+	int err = strcmp(level, "freezer") ? card_ctl("power lose", NULL, 0) : 0;
+
+	return err ? err : system_sleep_powered(level, state);
 }
 
 bool power_was_lost(void)

@@ -201,6 +201,8 @@ void expect_end(const char *test);
  * The card loses power meanwhile, but in "freezer".
  */
 int system_sleep(const char *level, const char *state);
+/** system_sleep_powered() - the same, and the card keeps its power */
+int system_sleep_powered(const char *level, const char *state);
 /** power_was_lost() - whether it did, since the last card_ctl("clear") */
 bool power_was_lost(void);
 /** drm_debug_begin() - debug messages of DRM drivers go to the kernel log from here on */
