@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "aci_harness.h"
 #include "aci_plug.h"
@@ -22,6 +23,14 @@ FIXTURE(plug) {
 	bool pulled;
 };
 
+static int write_attribute(FIXTURE_DATA(plug) *self, const char *name, const char *text)
+{
+	char path[320];
+
+	snprintf(path, sizeof(path), "%s/%s", self->where.sysfs, name);
+	return file_write(path, text);
+}
+
 FIXTURE_SETUP(plug)
 {
 	self->cards = aci_card_count();
@@ -36,8 +45,12 @@ FIXTURE_TEARDOWN(plug)
 		card_ctl("restore", NULL, 0);
 	card_ctl("clear", NULL, 0);
 	/* For the next test, whatever this one left behind. */
-	if (aci_card_count() < self->cards)
+	if (aci_card_count() < self->cards) {
+		file_write("/sys/bus/pci/drivers/vfio-pci/unbind", self->where.pci);
+		write_attribute(self, "driver_override", "\n");
 		plug_in(self->cards);
+		file_write("/sys/bus/pci/drivers_probe", self->where.pci);
+	}
 }
 
 /* The card answers nothing any more; the kernel does not know. */
@@ -290,6 +303,94 @@ TEST_F(plug, pulled_under_load)
 	expect_some("plug.load", 600, DEAD_MESSAGES);
 	cycle_under_load(_metadata, self, true);
 	expect_end("plug.load");
+}
+
+/* --- To another driver and back --- */
+
+#define SECRET		0x5ec2e7d15c105edull
+
+/* "\n": whichever knows the card. */
+static int bind_to(FIXTURE_DATA(plug) *self, const char *driver)
+{
+	int err = write_attribute(self, "driver_override", driver);
+
+	return err ? err : file_write("/sys/bus/pci/drivers_probe", self->where.pci);
+}
+
+static int unbind(FIXTURE_DATA(plug) *self)
+{
+	return write_attribute(self, "driver/unbind", self->where.pci);
+}
+
+/* How often the secret is in the memory of a card without a driver, as far as the bus shows it. */
+static ssize_t count_secrets(FIXTURE_DATA(plug) *self)
+{
+	const volatile __u64 *words;
+	struct stat facts;
+	char path[320];
+	ssize_t count = 0;
+	int fd, err;
+
+	err = write_attribute(self, "enable", "1");
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "%s/resource2", self->where.sysfs);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &facts) || !facts.st_size) {
+		close(fd);
+		return -ENXIO;
+	}
+	words = mmap(NULL, (size_t)facts.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (words == MAP_FAILED)
+		return -errno;
+	for (size_t i = 0; i < (size_t)facts.st_size / 8; i += 512)
+		count += words[i] == SECRET;
+	munmap((void *)words, (size_t)facts.st_size);
+	err = write_attribute(self, "enable", "0");
+	return err ? err : count;
+}
+
+/*
+ * The next owner of the function resets it and finds nothing of ours; and we find
+ * nothing of the next owner's.
+ */
+TEST_F(plug, handed_to_vfio_and_back)
+{
+	struct aci_buf card, host;
+	struct aci_ctx ctx;
+	char path[320];
+
+	snprintf(path, sizeof(path), "%s/iommu_group", self->where.sysfs);
+	if (access(path, F_OK))
+		SKIP(return, "no IOMMU, without which vfio-pci takes no card");
+	ASSERT_OK(system("modprobe vfio-pci"));
+	ASSERT_OK(aci_ctx_init(&ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
+	ASSERT_OK(aci_buf_init(&ctx, &card, MIB(4), DRM_ACI_PLACEMENT_CARD,
+			       DRM_ACI_BO_CPU_ACCESS));
+	ASSERT_OK(aci_run_one(&ctx, desc_fill(card.va, MIB(4), SECRET, 8)));
+	ASSERT_OK(unbind(self));
+	/* The way to look is good: it is still there. */
+	EXPECT_LT(0, count_secrets(self));
+	ASSERT_OK(bind_to(self, "vfio-pci"));
+	ASSERT_EQ(self->cards - 1, aci_card_count());
+	ASSERT_OK(write_attribute(self, "reset", "1"));
+	ASSERT_OK(unbind(self));
+	EXPECT_EQ(0, count_secrets(self));
+	ASSERT_OK(bind_to(self, "\n"));
+	ASSERT_EQ(self->cards, aci_card_count());
+	munmap(card.map, card.bytes);
+	aci_ctx_fini(&ctx);
+
+	ASSERT_OK(aci_ctx_init(&ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
+	ASSERT_OK(aci_buf_init(&ctx, &card, MIB(4), DRM_ACI_PLACEMENT_CARD, 0));
+	ASSERT_OK(aci_buf_init(&ctx, &host, MIB(4), DRM_ACI_PLACEMENT_HOST, 0));
+	memset(host.map, 0xff, MIB(4));
+	EXPECT_OK(aci_run_one(&ctx, desc_copy(card.va, host.va, MIB(4))));
+	EXPECT_TRUE(data_is(host.map, MIB(4), 0));
+	aci_ctx_fini(&ctx);
 }
 
 TEST_HARNESS_MAIN
