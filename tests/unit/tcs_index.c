@@ -144,7 +144,7 @@ static void test_top_k(void **state)
 	}
 }
 
-/* A row of many chunks, preempted after each: sorted, every element at most once, none better left. */
+/* A row of many chunks, preempted after each: sorted, each element once, none better left. */
 /* proves: ACI-741 ACI-742 ACI-584 */
 static void test_top_k_long(void **state)
 {

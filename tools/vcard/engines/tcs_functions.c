@@ -65,7 +65,10 @@ static float gate_argument(uint32_t function, float alpha, float x)
 	return 1.5957691f * (x + 0.044715f * x * x * x);
 }
 
-/* 0 times an infinity: the gate wins. An infinite x times 0 makes the argument NaN: a half open gate. */
+/*
+ * 0 times an infinity: the gate wins. An infinite x times an alpha of 0 makes
+ * the argument NaN: a gate that is half open.
+ */
 static float gate(float x, float argument, float sigmoid)
 {
 	if (isinf(x))

@@ -9,7 +9,7 @@ uint32_t tcs_rows_axes(const struct tcs_op *op)
 	return several ? op->axes : 1u << op->axis;
 }
 
-/* Dimensions in the order of a tile: first those that are not chosen. Return: how many those are. */
+/* Dimensions in the order of a tile: first those not chosen. Return: how many those are. */
 static unsigned int order_dims(const struct tcs_op *op, unsigned int *order)
 {
 	const unsigned int rank = op->in[0]->rank;

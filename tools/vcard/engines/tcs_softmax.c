@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* SOFTMAX: exp(x - max) / sum along one axis, which is made the last one; or the logarithm of it. */
+/* SOFTMAX: exp(x - max) / sum along one axis, which is made the last one; or its logarithm. */
 #include <math.h>
 
 #include "tcs_math.h"
