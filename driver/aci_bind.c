@@ -92,6 +92,7 @@ int aci_vm_step_map(struct drm_gpuva_op *op, void *priv)
 		return -ENOMEM;
 	aci_va_init(va, call->vm, op->map.gem.obj, call->readonly);
 	drm_gpuva_map(&call->vm->gpuvm, &va->base, &op->map);
+	aci_import_add_va(va);
 	call->vm->mapped_bytes += va->base.va.range;
 	return 0;
 }
@@ -123,6 +124,10 @@ int aci_vm_step_remap(struct drm_gpuva_op *op, void *priv)
 	}
 	call->vm->mapped_bytes -= old->base.va.range;
 	drm_gpuva_remap(prev ? &prev->base : NULL, next ? &next->base : NULL, &op->remap);
+	if (prev)
+		aci_import_add_va(prev);
+	if (next)
+		aci_import_add_va(next);
 	call->vm->mapped_bytes += (prev ? prev->base.va.range : 0) +
 				  (next ? next->base.va.range : 0);
 	list_add_tail(&old->node, &call->bind->unmapped);

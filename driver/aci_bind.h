@@ -99,6 +99,7 @@ void aci_bind_fifo_close(struct aci_vm *vm, int error);
 void aci_bind_fifo_reap_cancelled(struct aci_bind_fifo *fifo);
 
 void aci_bind_watch_deps(struct aci_bind *bind);
+int aci_bind_invalidate(struct aci_vm *vm, const struct aci_inval_batch *batch);
 int aci_bind_execute(struct aci_vm *vm, struct list_head *binds);
 
 #endif /* ACI_BIND_H */

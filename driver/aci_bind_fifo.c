@@ -106,8 +106,16 @@ static void aci_bind_reap_work(struct work_struct *work)
 	aci_bind_reap(&binds);
 }
 
-/* When it returns, no translation and no access through an old mapping remains. */
-static int aci_bind_invalidate(struct aci_vm *vm, const struct aci_inval_batch *batch)
+/**
+ * aci_bind_invalidate() - make sure that the card forgot what the page tables do not say any more
+ * @vm: VM that the card knows; the caller holds neither aci_pt_tree.lock nor reset_sem
+ * @batch: what to invalidate
+ *
+ * When it returns, no translation and no access through an old mapping remains.
+ *
+ * Return: 0 or -ENODEV.
+ */
+int aci_bind_invalidate(struct aci_vm *vm, const struct aci_inval_batch *batch)
 {
 	struct aci_device *adev = vm->adev;
 	u64 generation;

@@ -9,7 +9,8 @@
  *	aci_device.doorbell_lock
  *	aci_vm.lock		tree of mappings of a VM
  *	aci_imports.lock
- *	dma_resv		of a GEM object, by the helpers
+ *	dma_resv		of a GEM object, by the helpers; of an exporter
+ *	aci_imports.va_lock	mappings of imported BOs
  *	aci_vram.scrub_lock	one scrub at a time
  *	aci_save.lock		room for card memory while the system sleeps
  *	aci_pt_tree.lock	page tables of a VM
@@ -52,6 +53,7 @@
 #include "aci_caps.h"
 #include "aci_coredump.h"
 #include "aci_events.h"
+#include "aci_export.h"
 #include "aci_identify.h"
 #include "aci_import.h"
 #include "aci_inval.h"
@@ -179,6 +181,8 @@ struct aci_device {
 	struct list_head bos;
 	/** @imports: BOs of other drivers' memory */
 	struct aci_imports imports;
+	/** @exports: BOs that other devices are attached to */
+	struct aci_exports exports;
 };
 
 /**

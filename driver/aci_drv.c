@@ -21,6 +21,7 @@
 
 #include "aci_device.h"
 #include "aci_doorbell.h"
+#include "aci_export.h"
 #include "aci_fdinfo.h"
 #include "aci_gem.h"
 #include "aci_hw.h"
@@ -184,6 +185,7 @@ static int aci_device_init(struct aci_device *adev, struct pci_dev *pdev)
 	if (!ret)
 		ret = drmm_mutex_init(&adev->drm, &adev->bo_lock);
 	ret = ret ?: aci_import_init(adev);
+	ret = ret ?: aci_export_init(adev);
 	ret = ret ?: aci_save_init(adev);
 	aci_quota_init(adev);
 	return ret ?: aci_vram_init(adev);
@@ -392,6 +394,7 @@ static void aci_remove(struct pci_dev *pdev)
 	/* No DMA from here on. */
 	aci_device_teardown_objects(adev);
 	aci_coredump_flush(adev);
+	aci_export_stop(adev);
 	aci_gem_drop_dma_all(adev);
 	aci_import_drop_all(adev);
 }

@@ -154,13 +154,15 @@ struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool writ
  * @bo: BO
  * @readonly: the card will only read
  *
- * Return: 0; -EACCES if the BO is for reading only, but not @readonly; or
- * another negative error.
+ * Return: 0; -EACCES if the BO is for reading only, but not @readonly; -ENODEV
+ * if its memory was revoked; or another negative error.
  */
 int aci_gem_prepare(struct aci_bo *bo, bool readonly)
 {
 	int ret = 0;
 
+	if (READ_ONCE(bo->revoked))
+		return -ENODEV;
 	if (bo->readonly && !readonly)
 		return -EACCES;
 	if (bo->kind == ACI_BO_HOST)

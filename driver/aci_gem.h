@@ -68,6 +68,12 @@ struct aci_bo {
 	struct dma_buf *dma_buf;
 	/** @attachment: of an imported BO, until the device is removed */
 	struct dma_buf_attachment *attachment;
+	/** @import_sgt: of an imported BO, the exporter's table while mapped; under dma_resv */
+	struct sg_table *import_sgt;
+	/** @vas: of an imported BO, struct aci_va; under aci_imports.va_lock */
+	struct list_head vas;
+	/** @revoked: of an imported BO: the memory is out of reach */
+	bool revoked;
 };
 
 static inline struct aci_bo *to_aci_bo(struct drm_gem_object *obj)

@@ -12,6 +12,7 @@
 
 #include "aci_device.h"
 #include "aci_dummy.h"
+#include "aci_export.h"
 #include "aci_gem.h"
 #include "aci_pm.h"
 #include "aci_reset.h"
@@ -28,12 +29,6 @@ static void aci_gem_card_free(struct drm_gem_object *obj)
 	aci_dummy_free(bo->dummy);
 	drm_gem_object_release(obj);
 	kfree(bo);
-}
-
-/* Another device cannot reach card memory; our own import needs no table. */
-static struct sg_table *aci_gem_card_get_sg_table(struct drm_gem_object *obj)
-{
-	return ERR_PTR(-EOPNOTSUPP);
 }
 
 /*
@@ -117,7 +112,7 @@ static int aci_gem_card_mmap(struct drm_gem_object *obj, struct vm_area_struct *
 
 static const struct drm_gem_object_funcs aci_gem_card_funcs = {
 	.free = aci_gem_card_free,
-	.get_sg_table = aci_gem_card_get_sg_table,
+	.export = aci_gem_card_export,
 	.mmap = aci_gem_card_mmap,
 	.vm_ops = &aci_gem_card_vm_ops,
 };

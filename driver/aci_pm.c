@@ -8,6 +8,7 @@
 #include <aci/aci_regs.h>
 
 #include "aci_device.h"
+#include "aci_export.h"
 #include "aci_gem.h"
 #include "aci_hw.h"
 #include "aci_job.h"
@@ -134,6 +135,8 @@ static int aci_pm_suspend(struct device *dev)
 
 	aci_telemetry_stop(adev);
 	flush_work(&adev->reset_work);
+	/* Others may go on after us. User space, which could import again, is frozen. */
+	aci_export_revoke_all(adev);
 	mutex_lock(&adev->save.lock);
 	down_write(&adev->reset_sem);
 	if (aci_is_ok(adev)) {

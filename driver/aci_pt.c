@@ -338,10 +338,14 @@ void aci_pt_forget(struct aci_pt_tree *tree, const struct aci_pt_change *change)
 	mutex_unlock(&tree->lock);
 }
 
+/* 0: nothing is to be mapped. */
 static u64 aci_pt_flags(const struct aci_pt_tree *tree, const struct aci_pt_change *change)
 {
 	u64 flags = ACI_PTE_VALID | ACI_PTE_READ | ACI_PTE_LEAF;
 
+	/* Who revokes takes the tree's lock after that, to find what is mapped before it. */
+	if (READ_ONCE(change->bo->revoked))
+		return 0;
 	if (!change->readonly)
 		flags |= ACI_PTE_WRITE;
 	if (aci_bo_is_card(change->bo))
@@ -351,8 +355,13 @@ static u64 aci_pt_flags(const struct aci_pt_tree *tree, const struct aci_pt_chan
 	return flags;
 }
 
+static u64 aci_pt_entry(u64 addr, u64 flags)
+{
+	return flags ? addr | flags : 0;
+}
+
 /* Store a 2 MiB leaf, or the same in a table that a later change needs. */
-static void aci_pt_map_leaf(struct aci_pt_tree *tree, u64 va, u64 entry,
+static void aci_pt_map_leaf(struct aci_pt_tree *tree, u64 va, u64 addr, u64 flags,
 			    struct aci_inval_batch *batch)
 {
 	struct aci_pt *pt = aci_pt_find(tree, va, ACI_LEAF_2M_LEVEL);
@@ -361,7 +370,7 @@ static void aci_pt_map_leaf(struct aci_pt_tree *tree, u64 va, u64 entry,
 	unsigned int i;
 
 	if (!child || !child->pins) {
-		if (aci_pt_set(pt, index, entry))
+		if (aci_pt_set(pt, index, aci_pt_entry(addr, flags)))
 			aci_inval_batch_add(batch, va, ACI_PT_LEAF_2M_BYTES);
 		if (child)
 			aci_pt_detach(tree, pt, index);
@@ -370,7 +379,7 @@ static void aci_pt_map_leaf(struct aci_pt_tree *tree, u64 va, u64 entry,
 	for (i = 0; i < ACI_PT_ENTRIES; i++) {
 		u64 bytes = (u64)i << ACI_PAGE_SHIFT;
 
-		if (aci_pt_set(child, i, entry + bytes))
+		if (aci_pt_set(child, i, aci_pt_entry(addr + bytes, flags)))
 			aci_inval_batch_add(batch, va + bytes, ACI_PAGE_SIZE);
 	}
 }
@@ -382,7 +391,7 @@ static void aci_pt_map_pages(struct aci_pt_tree *tree, u64 va, u64 end, u64 flag
 	struct aci_pt *pt = aci_pt_find(tree, va, 0);
 
 	for (; va < end; va += ACI_PAGE_SIZE) {
-		if (aci_pt_set(pt, ACI_PT_INDEX(va, 0), iter->addr | flags))
+		if (aci_pt_set(pt, ACI_PT_INDEX(va, 0), aci_pt_entry(iter->addr, flags)))
 			aci_inval_batch_add(batch, va, ACI_PAGE_SIZE);
 		aci_bo_iter_advance(iter, ACI_PAGE_SIZE);
 	}
@@ -404,7 +413,7 @@ static void aci_pt_map(struct aci_pt_tree *tree, const struct aci_pt_change *cha
 		level = aci_pt_map_level(tree, &iter, pos, next);
 		aci_pt_unpin(tree, pos, level);
 		if (level == ACI_LEAF_2M_LEVEL) {
-			aci_pt_map_leaf(tree, pos, iter.addr | flags, batch);
+			aci_pt_map_leaf(tree, pos, iter.addr, flags, batch);
 			aci_bo_iter_advance(&iter, next - pos);
 		} else {
 			aci_pt_map_pages(tree, pos, next, flags, &iter, batch);
@@ -524,4 +533,56 @@ int aci_pt_walk(struct aci_pt_tree *tree, u64 va, u64 *entries)
 	}
 	mutex_unlock(&tree->lock);
 	return count;
+}
+
+/*
+ * Clear the entry for @va if it leads to @addr, and count what it mapped. Returns
+ * up to where it has been looked.
+ */
+static u64 aci_pt_revoke_entry(struct aci_pt_tree *tree, u64 va, u64 addr,
+			       struct aci_inval_batch *batch, u64 *cleared)
+{
+	struct aci_pt *pt = aci_pt_find(tree, va, 0);
+	unsigned int index = ACI_PT_INDEX(va, pt->level);
+	u64 entry_bytes = 1ull << ACI_PT_SHIFT(pt->level);
+	u64 start = ALIGN_DOWN(va, entry_bytes);
+	u64 entry = aci_pt_get(pt, index);
+
+	/* Another mapping may have the place by now. */
+	if (entry & ACI_PTE_LEAF && !(entry & ACI_PTE_CARD) &&
+	    (entry & ACI_PTE_ADDR_MASK) == addr - (va - start)) {
+		aci_pt_set(pt, index, 0);
+		aci_inval_batch_add(batch, start, entry_bytes);
+		*cleared += entry_bytes;
+	}
+	return start + entry_bytes;
+}
+
+/**
+ * aci_pt_revoke() - take memory out of the tables, whatever is planned
+ * @tree: tree; the caller holds its lock
+ * @bo: imported BO
+ * @offset: into it
+ * @va: where it is mapped, or was, or will be
+ * @bytes: length
+ * @batch: gets what has to be invalidated
+ *
+ * Return: bytes that were mapped.
+ */
+u64 aci_pt_revoke(struct aci_pt_tree *tree, struct aci_bo *bo, u64 offset, u64 va, u64 bytes,
+		  struct aci_inval_batch *batch)
+{
+	u64 end = va + bytes, cleared = 0;
+	struct aci_bo_iter iter;
+
+	lockdep_assert_held(&tree->lock);
+	aci_bo_iter_init(&iter, bo, offset);
+	while (va < end) {
+		u64 next = min(aci_pt_revoke_entry(tree, va, iter.addr, batch, &cleared), end);
+
+		aci_bo_iter_advance(&iter, next - va);
+		va = next;
+		cond_resched();
+	}
+	return cleared;
 }

@@ -72,6 +72,8 @@ void aci_pt_forget(struct aci_pt_tree *tree, const struct aci_pt_change *change)
 void aci_pt_execute(struct aci_pt_tree *tree, const struct aci_pt_change *change,
 		    struct aci_inval_batch *batch);
 int aci_pt_walk(struct aci_pt_tree *tree, u64 va, u64 *entries);
+u64 aci_pt_revoke(struct aci_pt_tree *tree, struct aci_bo *bo, u64 offset, u64 va, u64 bytes,
+		  struct aci_inval_batch *batch);
 void aci_pt_free_list(struct aci_device *adev, struct list_head *tables);
 
 #endif /* ACI_PT_H */

@@ -13,6 +13,7 @@
 
 #include "aci_device.h"
 #include "aci_doorbell.h"
+#include "aci_export.h"
 #include "aci_gem.h"
 #include "aci_hw.h"
 #include "aci_job.h"
@@ -368,6 +369,7 @@ void aci_reset_finish(struct aci_device *adev, int error, unsigned int kept)
 {
 	int ret = error;
 
+	aci_export_revoke_later(adev);
 	ret = ret ?: aci_reset_start(adev);
 	ret = ret ?: aci_reset_rebuild(adev, kept);
 	if (ret) {

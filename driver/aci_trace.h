@@ -168,6 +168,47 @@ TRACE_EVENT(aci_reset,
 		  __get_str(dev), __entry->level, __entry->generation, __entry->error)
 );
 
+/* Another device got an address, dma, for a piece of card memory. */
+TRACE_EVENT(aci_export_map,
+	TP_PROTO(const struct aci_device *adev, const struct device *importer, u64 addr, u64 dma,
+		 u64 bytes),
+	TP_ARGS(adev, importer, addr, dma, bytes),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(adev->drm.dev))
+		__string(importer, dev_name(importer))
+		__field(u64, addr)
+		__field(u64, dma)
+		__field(u64, bytes)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__assign_str(importer);
+		__entry->addr = addr;
+		__entry->dma = dma;
+		__entry->bytes = bytes;
+	),
+	TP_printk("dev=%s importer=%s addr=%#llx dma=%#llx bytes=%llu", __get_str(dev),
+		  __get_str(importer), __entry->addr, __entry->dma, __entry->bytes)
+);
+
+/* An exporter took memory back, and with it so much out of page tables. */
+TRACE_EVENT(aci_import_revoke,
+	TP_PROTO(const struct aci_device *adev, u64 bytes, u64 cleared),
+	TP_ARGS(adev, bytes, cleared),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(adev->drm.dev))
+		__field(u64, bytes)
+		__field(u64, cleared)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->bytes = bytes;
+		__entry->cleared = cleared;
+	),
+	TP_printk("dev=%s bytes=%llu cleared=%llu", __get_str(dev), __entry->bytes,
+		  __entry->cleared)
+);
+
 #endif /* ACI_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

@@ -74,6 +74,7 @@ void aci_va_free_list(struct list_head *vas)
 		struct drm_gem_object *obj = va->base.gem.obj;
 
 		list_del(&va->node);
+		aci_import_forget_va(va);
 		if (aci_bo_is_card(to_aci_bo(obj)))
 			atomic_dec(&to_aci_vm(va->base.vm)->card_vas);
 		drm_gem_object_put(obj);
@@ -132,6 +133,24 @@ static int aci_vm_delete_on_card(struct aci_vm *vm)
 	return ret ?: aci_admin_exec(vm->adev, &req);
 }
 
+/* Returns when the card does not translate through the tables any more. */
+static void aci_vm_take_off_card(struct aci_vm *vm, u64 generation)
+{
+	struct aci_device *adev = vm->adev;
+	int ret = 0;
+
+	mutex_lock(&adev->imports.va_lock);
+	down_read(&adev->reset_sem);
+	/* A reset since then has not rebuilt the VM. */
+	if (aci_is_ok(adev) && adev->reset_generation == generation)
+		ret = aci_vm_delete_on_card(vm);
+	up_read(&adev->reset_sem);
+	if (ret)
+		aci_reset_and_wait(adev, generation, "VM could not be deleted");
+	vm->off_card = true;
+	mutex_unlock(&adev->imports.va_lock);
+}
+
 static void aci_vm_drop_mappings(struct aci_vm *vm)
 {
 	struct drm_gpuva *gpuva, *next;
@@ -163,7 +182,6 @@ void aci_vm_teardown(struct aci_vm *vm)
 	struct aci_device *adev = vm->adev;
 	u64 generation;
 	bool listed;
-	int ret = 0;
 
 	mutex_lock(&adev->object_lock);
 	generation = adev->reset_generation;
@@ -175,14 +193,7 @@ void aci_vm_teardown(struct aci_vm *vm)
 
 	/* Binds whose fences in never come end here. */
 	aci_bind_fifo_close(vm, aci_is_dead(adev) ? -ENODEV : -ECANCELED);
-	down_read(&adev->reset_sem);
-	/* A reset since then has not rebuilt the VM. */
-	if (aci_is_ok(adev) && adev->reset_generation == generation)
-		ret = aci_vm_delete_on_card(vm);
-	up_read(&adev->reset_sem);
-	/* The card may still translate through the tables until it is reset. */
-	if (ret)
-		aci_reset_and_wait(adev, generation, "VM could not be deleted");
+	aci_vm_take_off_card(vm, generation);
 	aci_vm_release_id(vm);
 	aci_vm_drop_mappings(vm);
 	aci_vm_put(vm);

@@ -29,6 +29,8 @@ struct aci_va {
 	struct drm_gpuva base;
 	/** @node: in a list of unmapped ones */
 	struct list_head node;
+	/** @import_node: in aci_bo.vas of an imported BO */
+	struct list_head import_node;
 	/** @readonly: the card may not write */
 	bool readonly;
 };
@@ -61,6 +63,8 @@ struct aci_vm {
 	struct aci_bind_fifo fifo;
 	/** @pt: page tables */
 	struct aci_pt_tree pt;
+	/** @off_card: the card has forgotten the VM; under aci_imports.va_lock */
+	bool off_card;
 	/** @card_vas: mappings of card memory, also those whose unmapping is not executed */
 	atomic_t card_vas;
 	/** @lost: card memory of its BOs was lost in a reset; under aci_device.reset_sem */

@@ -37,6 +37,14 @@
 #define dma_fence_init64	dma_fence_init
 #endif
 
+#ifdef ACI_HAVE_DMA_BUF_INVALIDATE
+#define aci_dma_buf_invalidate_mappings	dma_buf_invalidate_mappings
+#define ACI_INVALIDATE_MAPPINGS		invalidate_mappings
+#else
+#define aci_dma_buf_invalidate_mappings	dma_buf_move_notify
+#define ACI_INVALIDATE_MAPPINGS		move_notify
+#endif
+
 #ifndef kzalloc_obj
 #define kmalloc_obj(obj, gfp)	kmalloc(sizeof(obj), gfp)
 #define kzalloc_obj(obj, gfp)	kzalloc(sizeof(obj), gfp)

@@ -53,5 +53,12 @@ END
 	struct gpu_buddy probe;
 	END
 	then echo "#define ACI_HAVE_GPU_BUDDY 1"; fi
+
+	# How an exporter takes a mapping back: notice of a move, or invalidation.
+	if compiles "$@" <<-END
+	#include <linux/dma-buf.h>
+	void *probe = dma_buf_invalidate_mappings;
+	END
+	then echo "#define ACI_HAVE_DMA_BUF_INVALIDATE 1"; fi
 } >"$scratch/config"
 mv "$scratch/config" "$output"

@@ -283,18 +283,70 @@ TEST_F(dmabuf_cards, jobs_on_both)
 	close(fd);
 }
 
-TEST_F(dmabuf_cards, card_memory_stays_on_its_card)
+/*
+ * Cards below different root ports of a host bridge that the kernel does not
+ * know do not reach each other. Who looks for the reason finds it in the log.
+ */
+TEST_F(dmabuf_cards, card_memory_without_a_path)
 {
+	struct aci_card importer;
 	struct aci_buf card;
+	char reason[128];
 	__u32 handle;
 	int fd;
 
+	ASSERT_OK(aci_card_find(0, &importer));
 	ASSERT_OK(aci_buf_init(&self->ctx[1], &card, BYTES, DRM_ACI_PLACEMENT_CARD,
 			       DRM_ACI_BO_CPU_ACCESS));
 	fd = aci_bo_export(self->ctx[1].fd, card.handle, DRM_RDWR);
 	ASSERT_LE(0, fd);
+	ASSERT_OK(drm_debug_begin());
 	EXPECT_EQ(-EOPNOTSUPP, aci_bo_import(self->ctx[0].fd, fd, &handle));
+	snprintf(reason, sizeof(reason), "no peer-to-peer access for %s: %s", importer.pci,
+		 kernel_has_symbol("pci_p2pdma_distance_many") ?
+		 "no PCI path between the devices is known to work" :
+		 "the kernel has no CONFIG_PCI_P2PDMA");
+	EXPECT_TRUE(drm_debug_end(reason))
+		TH_LOG("not in the log: %s", reason);
 	close(fd);
+}
+
+/* Out of the CPU's reach is out of the other card's. */
+TEST_F(dmabuf_cards, card_memory_outside_the_aperture)
+{
+	struct drm_aci_query_device device = aci_device_state(self->ctx[1].fd);
+	struct aci_buf card;
+	__u32 handle;
+	int fd;
+
+	ASSERT_LT(device.aperture_bytes, device.card_memory_bytes);
+	ASSERT_OK(aci_buf_init(&self->ctx[1], &card, BYTES, DRM_ACI_PLACEMENT_CARD, 0));
+	fd = aci_bo_export(self->ctx[1].fd, card.handle, DRM_RDWR);
+	ASSERT_LE(0, fd);
+	ASSERT_OK(drm_debug_begin());
+	EXPECT_EQ(-EOPNOTSUPP, aci_bo_import(self->ctx[0].fd, fd, &handle));
+	EXPECT_TRUE(drm_debug_end("the BO is not in the aperture"));
+	close(fd);
+}
+
+/* A driver that wants struct pages gets no memory that has none. */
+TEST_F(dmabuf_cards, card_memory_for_a_driver_with_pages)
+{
+	struct aci_gate gate;
+	struct aci_buf card;
+	__u32 handle;
+	int fd;
+
+	ASSERT_OK(aci_gate_init(&gate));
+	ASSERT_OK(aci_buf_init(&self->ctx[1], &card, BYTES, DRM_ACI_PLACEMENT_CARD,
+			       DRM_ACI_BO_CPU_ACCESS));
+	fd = aci_bo_export(self->ctx[1].fd, card.handle, DRM_RDWR);
+	ASSERT_LE(0, fd);
+	ASSERT_OK(drm_debug_begin());
+	EXPECT_EQ(-EOPNOTSUPP, aci_bo_import(gate.vgem, fd, &handle));
+	EXPECT_TRUE(drm_debug_end("it takes memory with struct pages only"));
+	close(fd);
+	aci_gate_fini(&gate);
 }
 
 /* An fd that cannot be written is not written by the card. */
