@@ -302,21 +302,31 @@ static int aci_bind_queue(struct aci_bind_call *call, bool publish)
 	return ret;
 }
 
+/* Under the VM's lock only the worker changes what these say, and for the better. */
+static int aci_bind_admit(struct aci_vm *vm, bool now, u32 count)
+{
+	if (vm->dead)
+		return -ENOENT;
+	return now || aci_bind_fifo_has_room(&vm->fifo, count) ? 0 : -EAGAIN;
+}
+
 /* Plan the operations copied, @error tells why not more, and execute or queue them. */
 static int aci_bind_commit(struct aci_bind_call *call, u32 count, int error)
 {
 	struct drm_aci_vm_bind *args = call->args;
 	struct aci_vm *vm = call->vm;
-	bool publish;
+	bool publish, now;
 	int ret, err;
 
 	mutex_lock(&vm->lock);
-	ret = vm->dead ? -ENOENT : aci_bind_plan(call, count);
+	now = atomic_read(&call->bind->deps.left) == 1 && aci_bind_fifo_is_idle(&vm->fifo);
+	ret = aci_bind_admit(vm, now, count);
+	ret = ret ?: aci_bind_plan(call, count);
 	ret = ret ?: error;
 	args->done += call->bind->count;
 	publish = !ret && args->done == args->ops.count;
 	if (call->bind->count || publish) {
-		if (atomic_read(&call->bind->deps.left) == 1 && aci_bind_fifo_is_idle(&vm->fifo))
+		if (now)
 			err = aci_bind_run_now(call, publish);
 		else
 			err = aci_bind_queue(call, publish);

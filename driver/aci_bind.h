@@ -32,6 +32,10 @@ struct aci_vm;
 /* Operations that are planned, executed and invalidated together. */
 #define ACI_BIND_GROUP	1024
 
+/* What may wait in a FIFO, by the room that it takes: a bind is worth so many operations. */
+#define ACI_BIND_WEIGHT		64
+#define ACI_BIND_WAITING_MAX	SZ_256K
+
 /**
  * struct aci_bind - a group of operations
  */
@@ -74,6 +78,8 @@ struct aci_bind_fifo {
 	struct list_head done;
 	/** @cancelled: those to be freed after the VM is gone from the card */
 	struct list_head cancelled;
+	/** @waiting: weight of @queued and @running */
+	u32 waiting;
 	/** @seqno: of the last fence */
 	u64 seqno;
 	/** @error: not 0: binds end with it and are not executed */
@@ -92,6 +98,7 @@ void aci_bind_free(struct aci_bind *bind);
 int aci_bind_fifo_init(struct aci_bind_fifo *fifo, const char *name);
 void aci_bind_fifo_fini(struct aci_bind_fifo *fifo);
 bool aci_bind_fifo_is_idle(struct aci_bind_fifo *fifo);
+bool aci_bind_fifo_has_room(struct aci_bind_fifo *fifo, u32 count);
 int aci_bind_fifo_wait(struct aci_bind_fifo *fifo);
 int aci_bind_fifo_add(struct aci_bind_fifo *fifo, struct aci_bind *bind);
 void aci_bind_fifo_fail(struct aci_vm *vm, int error);

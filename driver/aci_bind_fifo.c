@@ -200,6 +200,11 @@ static bool aci_bind_fifo_take(struct aci_bind_fifo *fifo, int *error)
 	return any;
 }
 
+static u32 aci_bind_weight(u32 count)
+{
+	return ACI_BIND_WEIGHT + count;
+}
+
 /* From here on the reaper may free what the binds have besides their fences. */
 static void aci_bind_fifo_finish(struct aci_bind_fifo *fifo, struct workqueue_struct *reap_wq,
 				 bool cancelled, struct list_head *signals)
@@ -208,6 +213,7 @@ static void aci_bind_fifo_finish(struct aci_bind_fifo *fifo, struct workqueue_st
 
 	spin_lock_irq(&fifo->lock);
 	list_for_each_entry(bind, &fifo->running, node) {
+		fifo->waiting -= aci_bind_weight(bind->count);
 		dma_fence_get(&bind->fence);
 		list_add_tail(&bind->signal_node, signals);
 	}
@@ -300,6 +306,23 @@ bool aci_bind_fifo_is_idle(struct aci_bind_fifo *fifo)
 	return idle;
 }
 
+/**
+ * aci_bind_fifo_has_room() - whether a bind may be queued
+ * @fifo: FIFO of a VM whose lock the caller holds
+ * @count: operations of the bind
+ *
+ * Return: false if too much waits already.
+ */
+bool aci_bind_fifo_has_room(struct aci_bind_fifo *fifo, u32 count)
+{
+	bool room;
+
+	spin_lock_irq(&fifo->lock);
+	room = fifo->waiting + aci_bind_weight(count) <= ACI_BIND_WAITING_MAX;
+	spin_unlock_irq(&fifo->lock);
+	return room;
+}
+
 /* The fence of the last bind with a reference, or NULL. */
 static struct dma_fence *aci_bind_fifo_last(struct aci_bind_fifo *fifo)
 {
@@ -355,6 +378,7 @@ int aci_bind_fifo_add(struct aci_bind_fifo *fifo, struct aci_bind *bind)
 				 bind->ctx->context, ++fifo->seqno);
 		dma_fence_get(&bind->fence);
 		list_add_tail(&bind->node, &fifo->queued);
+		fifo->waiting += aci_bind_weight(bind->count);
 		if (atomic_dec_and_test(&bind->deps.left))
 			queue_work(adev->wq, &fifo->work);
 	}

@@ -11,6 +11,7 @@
 
 #include "aci_device.h"
 #include "aci_gem.h"
+#include "aci_quota.h"
 #include "aci_save.h"
 #include "aci_userptr.h"
 
@@ -82,6 +83,9 @@ static void aci_gem_host_free(struct drm_gem_object *obj)
 	struct aci_bo *bo = to_aci_bo(obj);
 
 	aci_gem_untrack(bo);
+	if (bo->pinned_by)
+		aci_quota_uncharge(to_aci_device(obj->dev), bo->pinned_by, ACI_QUOTA_PINNED,
+				   obj->size >> PAGE_SHIFT);
 	drm_gem_shmem_free(&bo->shmem);
 }
 
@@ -149,13 +153,33 @@ struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool writ
 	return bo;
 }
 
+/* The pages are there, and stay, until the BO is freed: they count for who wants that first. */
+static int aci_gem_pin_host(struct aci_bo *bo)
+{
+	struct aci_device *adev = to_aci_device(bo->shmem.base.dev);
+	u64 pages = bo->shmem.base.size >> PAGE_SHIFT;
+	struct aci_quota_user *user = NULL;
+	struct sg_table *sgt;
+
+	if (!READ_ONCE(bo->pinned_by)) {
+		user = aci_quota_charge(adev, ACI_QUOTA_PINNED, pages);
+		if (IS_ERR(user))
+			return PTR_ERR(user);
+	}
+	sgt = drm_gem_shmem_get_pages_sgt(&bo->shmem);
+	/* Somebody else may have done it at the same time. */
+	if (user && (IS_ERR(sgt) || cmpxchg(&bo->pinned_by, NULL, user)))
+		aci_quota_uncharge(adev, user, ACI_QUOTA_PINNED, pages);
+	return PTR_ERR_OR_ZERO(sgt);
+}
+
 /**
  * aci_gem_prepare() - give the BO addresses that the card can use
  * @bo: BO
  * @readonly: the card will only read
  *
  * Return: 0; -EACCES if the BO is for reading only, but not @readonly; -ENODEV
- * if its memory was revoked; or another negative error.
+ * if its memory was revoked; -EDQUOT; or another negative error.
  */
 int aci_gem_prepare(struct aci_bo *bo, bool readonly)
 {
@@ -166,8 +190,19 @@ int aci_gem_prepare(struct aci_bo *bo, bool readonly)
 	if (bo->readonly && !readonly)
 		return -EACCES;
 	if (bo->kind == ACI_BO_HOST)
-		ret = PTR_ERR_OR_ZERO(drm_gem_shmem_get_pages_sgt(&bo->shmem));
+		ret = aci_gem_pin_host(bo);
 	return ret ?: aci_bo_index_make(bo);
+}
+
+/**
+ * aci_gem_prepare_own() - give a host BO of the driver's own addresses that the card can use
+ * @bo: BO, which counts for nobody
+ *
+ * Return: 0 or a negative error.
+ */
+int aci_gem_prepare_own(struct aci_bo *bo)
+{
+	return PTR_ERR_OR_ZERO(drm_gem_shmem_get_pages_sgt(&bo->shmem)) ?: aci_bo_index_make(bo);
 }
 
 static int aci_bo_create_check(struct aci_device *adev, struct drm_aci_bo_create *args)

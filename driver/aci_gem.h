@@ -18,6 +18,7 @@
 
 struct aci_bo_index;
 struct aci_device;
+struct aci_quota_user;
 struct aci_save_entry;
 struct aci_userptr;
 struct dma_buf;
@@ -54,6 +55,8 @@ struct aci_bo {
 	bool readonly;
 	/** @in_aperture: card BO that the CPU can map */
 	bool in_aperture;
+	/** @pinned_by: of a host BO that is pinned for the card, who it counts for */
+	struct aci_quota_user *pinned_by;
 	/** @index: where its pieces begin; NULL until it is prepared */
 	struct aci_bo_index *index;
 	/** @blocks: of a card BO */
@@ -112,6 +115,7 @@ struct drm_gem_object *aci_gem_create_object(struct drm_device *drm, size_t size
 struct aci_bo *aci_gem_create_host(struct aci_device *adev, u64 bytes, bool write_combined);
 struct aci_bo *aci_gem_create_card(struct aci_device *adev, u64 bytes, bool in_aperture);
 int aci_gem_prepare(struct aci_bo *bo, bool readonly);
+int aci_gem_prepare_own(struct aci_bo *bo);
 void aci_gem_track(struct aci_device *adev, struct aci_bo *bo);
 void aci_gem_untrack(struct aci_bo *bo);
 void aci_gem_drop_dma_all(struct aci_device *adev);

@@ -20,7 +20,7 @@ struct aci_device;
  * enum aci_quota_kind - what is limited
  * @ACI_QUOTA_QUEUES: job queues
  * @ACI_QUOTA_VMS: address spaces
- * @ACI_QUOTA_PINNED: pages of processes that are pinned for the card
+ * @ACI_QUOTA_PINNED: pages of processes and of host BOs that are pinned for the card
  * @ACI_QUOTA_KINDS: number of kinds
  */
 enum aci_quota_kind {

@@ -189,7 +189,7 @@ int aci_save_add(struct aci_device *adev, struct aci_bo *bo)
 	mapping = entry->host->shmem.base.filp->f_mapping;
 	mapping_set_gfp_mask(mapping, mapping_gfp_mask(mapping) | __GFP_RETRY_MAYFAIL |
 			     __GFP_NOWARN);
-	ret = aci_gem_prepare(entry->host, false);
+	ret = aci_gem_prepare_own(entry->host);
 	if (!ret) {
 		mutex_lock(&save->lock);
 		ret = aci_save_add_locked(save, entry);

@@ -364,6 +364,39 @@ TEST_F(bind_async, eventfd)
 	EXPECT_EQ(1, poll(&poll_fd, 1, (int)(aci_wait_ns() / 1000000)));
 }
 
+/*
+ * What waits takes memory: at some number there is no room, what was accepted
+ * stays, and there is room again when it has been executed. The fence is that
+ * of a job that hangs: one of vgem's would end by itself before.
+ */
+TEST_F(bind_async, no_room_for_more)
+{
+	enum { ENOUGH = 10000, LONG_MS = 600000 };
+	struct drm_aci_bind_op op = map_op(self->a, 0, self->va, KIB(4));
+	struct drm_aci_sync syncs[2] = { { 0 }, { .flags = SIGNAL } };
+	struct aci_desc nop = desc_nop();
+	unsigned int count;
+	__u32 queue;
+	int err = 0;
+
+	ASSERT_OK(aci_queue_create(self->ctx.fd, self->ctx.vm, ACI_ENGINE_CLASS_COPY, 64, LONG_MS,
+				   &queue));
+	ASSERT_OK(card_ctl("hang next", NULL, 0));
+	ASSERT_OK(aci_submit_out(self->ctx.fd, queue, &nop, 1, &syncs[0].handle));
+	ASSERT_OK(aci_sync_new(self->ctx.fd, &syncs[1].handle));
+	for (count = 0; !err && count < ENOUGH; count++)
+		err = bind_async(self, &op, 1, syncs, 2);
+	EXPECT_EQ(-EAGAIN, err);
+	EXPECT_LT(1000, count);
+	EXPECT_EQ(-EAGAIN, bind_async(self, &op, 1, syncs, 2));
+	EXPECT_TRUE(is_pending(self, syncs[1].handle));
+	ASSERT_OK(aci_queue_destroy(self->ctx.fd, queue));
+	ASSERT_OK(aci_sync_result(self->ctx.fd, syncs[1].handle, 0));
+	EXPECT_EQ(1, card_sees(self, self->va, KIB(4), 0xaa));
+	EXPECT_OK(bind_async(self, &op, 1, syncs, 2));
+	EXPECT_OK(aci_sync_result(self->ctx.fd, syncs[1].handle, 0));
+}
+
 /* --- Load --- */
 
 /* Binds and jobs wait for each other in turn: one address shows a page after the other. */

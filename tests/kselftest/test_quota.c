@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "aci_harness.h"
+#include "aci_user.h"
 
 #define ALICE		65533
 #define BOB		65534
@@ -86,6 +87,26 @@ static struct share take_pins(int fd)
 
 	while (share.count < MANY && !(share.err = pin(fd, memory, MIB(1), &handle)))
 		share.count++;
+	return share;
+}
+
+/* Host memory counts from the first bind on, which makes its pages stay. */
+static struct share take_host_binds(int fd)
+{
+	struct share share = { 0 };
+	__u32 vm, handle, spare, i;
+
+	share.err = aci_vm_create(fd, &vm);
+	for (i = 0; !share.err && i < 10; i++)
+		share.err = aci_bo_create(fd, MIB(1), DRM_ACI_PLACEMENT_HOST, 0, &spare);
+	while (!share.err && share.count < MANY) {
+		share.err = aci_bo_create(fd, MIB(1), DRM_ACI_PLACEMENT_HOST, 0, &handle);
+		share.err = share.err ?: aci_bind(fd, vm, handle, 0, MIB(16) + MIB(2) * share.count,
+						  MIB(1), 0);
+		/* Once more costs nothing more. */
+		share.err = share.err ?: aci_bind(fd, vm, handle, 0, MIB(2048), MIB(1), 0);
+		share.count += !share.err;
+	}
 	return share;
 }
 
@@ -230,6 +251,58 @@ TEST_F(quota, pinned_memory)
 	ASSERT_OK(pin(self->fd, memory, MIB(4), &handle));
 	EXPECT_OK(aci_bo_close(self->fd, handle));
 	EXPECT_OK(pin(self->fd, memory, MIB(4), &handle));
+}
+
+TEST_F(quota, host_memory)
+{
+	struct share share;
+	struct holder hold;
+	unsigned int i;
+
+	ASSERT_OK(file_write(PARAMETERS "user_pinned_mib", "5"));
+	for (i = 0; i < 2; i++) {
+		share = user_takes(ALICE, take_host_binds, &hold);
+		expect_share(_metadata, share, 5);
+		let_go(&hold);
+	}
+}
+
+/* Both kinds on one account, and what is closed and unmapped is off it. */
+TEST_F(quota, host_memory_and_pins_together)
+{
+	void *memory = mmap(NULL, MIB(4), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	__u32 vm, handle, pinned;
+
+	ASSERT_OK(file_write(PARAMETERS "user_pinned_mib", "5"));
+	ASSERT_OK(become(BOB));
+	ASSERT_OK(aci_vm_create(self->fd, &vm));
+	ASSERT_OK(aci_bo_create(self->fd, MIB(2), DRM_ACI_PLACEMENT_HOST, 0, &handle));
+	ASSERT_OK(aci_bind(self->fd, vm, handle, 0, MIB(16), MIB(2), 0));
+	EXPECT_EQ(-EDQUOT, pin(self->fd, memory, MIB(4), &pinned));
+	EXPECT_OK(aci_unbind(self->fd, vm, MIB(16), MIB(2)));
+	EXPECT_EQ(-EDQUOT, pin(self->fd, memory, MIB(4), &pinned));
+	EXPECT_OK(aci_bo_close(self->fd, handle));
+	EXPECT_OK(pin(self->fd, memory, MIB(4), &pinned));
+}
+
+/* The rings of user queues are host memory, too. */
+TEST_F(quota, rings)
+{
+	struct drm_aci_queue_create create;
+	struct aci_ctx ctx;
+	struct uq uq;
+
+	ASSERT_OK(file_write(PARAMETERS "user_pinned_mib", "1"));
+	/* As root: the node's mode is not the subject. */
+	ASSERT_OK(uctx_init(&ctx, 0));
+	ASSERT_OK(become(ALICE));
+	ASSERT_OK(uq_describe(&uq, &ctx, ACI_ENGINE_CLASS_COPY, KIB(32), &create));
+	EXPECT_EQ(-EDQUOT, uq_create(&uq, &create));
+	ASSERT_OK(uq_init(&uq, &ctx, ACI_ENGINE_CLASS_COPY, UQ_TIMEOUT_MS));
+	EXPECT_OK(uq_run(&uq, desc_nop()));
+	uq_unmap(&uq);
+	aci_ctx_fini(&ctx);
 }
 
 TEST_F(quota, not_for_the_privileged)

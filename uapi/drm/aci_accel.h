@@ -238,7 +238,10 @@ struct drm_aci_bind_op {
  * With it the same holds when the syncobjs of @syncs are signalled, which
  * happens after those to wait for are; in a LONG_RUNNING VM these are waited
  * for in the ioctl. After an error no syncobj is touched. EINTR with @done not 0:
- * so many operations are queued; they are executed, and may be repeated.
+ * so many operations are queued; they are executed, and may be repeated. EAGAIN:
+ * too many binds of the VM wait; go on with operation @done once one is executed.
+ * EDQUOT: the quota of the user, of pinned memory, does not allow a host BO that
+ * is bound for the first time.
  */
 struct drm_aci_vm_bind {
 	/** @vm_id: the VM */
