@@ -515,19 +515,29 @@ int accel_program_get_stats(const struct accel_program *program, uint64_t *opera
 
 /* --- Loading ---------------------------------------------------------------------- */
 
+/* An older card refuses a newer program, even one that uses nothing of what is new. */
+static uint32_t program_version(const struct aci_identify_set *set)
+{
+	uint32_t ours = ACI_TCS_VERSION_MAJOR << 16 | ACI_TCS_VERSION_MINOR;
+	uint32_t card = le32toh(set->version);
+
+	return card < ours ? card : ours;
+}
+
 static int program_layout(const struct accel_program *program, struct aci_tcs_header *header)
 {
 	uint64_t tensors_bytes = (uint64_t)program->tensor_count * sizeof(*program->tensors);
 	uint64_t ops_bytes = (uint64_t)program->op_count * sizeof(*program->ops);
 	uint64_t bytes = sizeof(*header) + tensors_bytes + ops_bytes;
-	uint64_t max = le64toh(device_get_tcs(program->device)->program_bytes_max);
+	const struct aci_identify_set *set = device_get_tcs(program->device);
+	uint64_t max = le64toh(set->program_bytes_max);
 
 	if (bytes > UINT32_MAX || (max && bytes > max))
 		return error_set(-E2BIG, "the program has %llu bytes, the card takes %llu",
 				 (unsigned long long)bytes, (unsigned long long)max);
 	*header = (struct aci_tcs_header) {
 		.magic = htole32(ACI_TCS_MAGIC),
-		.version = htole32(ACI_TCS_VERSION_MAJOR << 16 | ACI_TCS_VERSION_MINOR),
+		.version = htole32(program_version(set)),
 		.program_bytes = htole32((uint32_t)bytes),
 		.tensor_count = htole32(program->tensor_count),
 		.op_count = htole32(program->op_count),

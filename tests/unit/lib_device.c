@@ -215,6 +215,7 @@ int main(void)
 		test(test_wait_for_failed),
 
 		test(test_supports),
+		test(test_program_of_older_card),
 		test(test_view_errors),
 		test(test_program_unary),
 		test(test_program_overlapping_output),

@@ -71,8 +71,8 @@ test_function test_copy, test_copy_strided, test_copy_buffer, test_copy_between_
 test_function test_queue_kind, test_small_ring, test_streams_in_turn, test_short_streams,
 	test_wait_for_failed;
 /* lib_device_program.c */
-test_function test_supports, test_view_errors, test_program_unary, test_program_overlapping_output,
-	test_program_errors, test_exec_errors, test_exec_blob, test_program_stats,
+test_function test_supports, test_program_of_older_card, test_view_errors, test_program_unary,
+	test_program_overlapping_output, test_program_errors, test_exec_errors, test_exec_blob, test_program_stats,
 	test_program_limits, test_program_from_arguments, test_program_wrong_scalars,
 	test_scalar_errors, test_unary_from_arguments, test_unary_slot_errors;
 /* lib_device_graph.c */

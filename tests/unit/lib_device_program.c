@@ -4,6 +4,8 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "lib/device.h"
+#include "lib/program.h"
 #include "lib_device.h"
 
 static struct accel_view dense(enum accel_type type, uint32_t slot, uint32_t rank, uint64_t a,
@@ -114,6 +116,31 @@ void test_program_unary(void **state)
 	accel_program_destroy(program);
 	accel_buffer_destroy(in);
 	accel_buffer_destroy(out);
+}
+
+/* As one of a card with an older command set: it would refuse our own version. */
+void test_program_of_older_card(void **state)
+{
+	struct fixture *fixture = *state;
+	struct aci_identify_set *set;
+	struct aci_tcs_header header;
+	struct accel_program *program;
+	struct accel_view view;
+	__le32 version;
+
+	require_compute(fixture);
+	set = (struct aci_identify_set *)device_get_tcs(fixture->device);
+	version = set->version;
+	set->version = htole32(ACI_TCS_VERSION_MAJOR << 16 | 1);
+	program = make_program(fixture);
+	view = dense(ACCEL_F32, 0, 1, 4, 0);
+	must(accel_program_unary(program, ACI_TCS_UNARY_NEG, 0, 0, &view, &view));
+	must(accel_program_load(program, fixture->context, fixture->stream));
+	set->version = version;
+	must(accel_stream_download(fixture->stream, &header, program->code, 0, sizeof(header)));
+	must(accel_stream_synchronize(fixture->stream, PATIENCE));
+	assert_int_equal(le32toh(header.version), ACI_TCS_VERSION_MAJOR << 16 | 1);
+	accel_program_destroy(program);
 }
 
 /* What only the card can know, it refuses: the failed operation's index is told. */
