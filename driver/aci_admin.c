@@ -22,6 +22,7 @@ int aci_admin_init(struct aci_device *adev)
 	unsigned int i;
 
 	spin_lock_init(&admin->lock);
+	mutex_init(&admin->sq_lock);
 	init_waitqueue_head(&admin->slot_wait);
 	admin->shift = min_t(unsigned int, adev->caps.admin_shift_max,
 			     ilog2(ACI_ADMIN_SLOTS_MAX));
@@ -71,7 +72,7 @@ void aci_admin_program(struct aci_device *adev)
 void aci_admin_start(struct aci_device *adev)
 {
 	spin_lock_irq(&adev->admin.lock);
-	adev->admin.running = true;
+	WRITE_ONCE(adev->admin.running, true);
 	spin_unlock_irq(&adev->admin.lock);
 }
 
@@ -79,7 +80,8 @@ void aci_admin_start(struct aci_device *adev)
  * aci_admin_stop() - accept no commands and fail those in flight
  * @adev: device
  *
- * Ids and data pages of commands in flight are quarantined.
+ * Ids and data pages of commands in flight are quarantined. When it returns, nobody
+ * is telling the card of a command.
  */
 void aci_admin_stop(struct aci_device *adev)
 {
@@ -87,7 +89,7 @@ void aci_admin_stop(struct aci_device *adev)
 	unsigned int i;
 
 	spin_lock_irq(&admin->lock);
-	admin->running = false;
+	WRITE_ONCE(admin->running, false);
 	for (i = 0; i < 1u << admin->shift; i++) {
 		if (admin->slots[i].state != ACI_ADMIN_SLOT_BUSY)
 			continue;
@@ -96,6 +98,9 @@ void aci_admin_stop(struct aci_device *adev)
 	}
 	spin_unlock_irq(&admin->lock);
 	wake_up_all(&admin->slot_wait);
+	/* Whoever saw it running is about to write to the card. */
+	mutex_lock(&admin->sq_lock);
+	mutex_unlock(&admin->sq_lock);
 }
 
 /* Returns false if the completion names no command in flight. */
@@ -127,7 +132,7 @@ void aci_admin_handle_irq(struct aci_device *adev)
 	struct aci_admin *admin = &adev->admin;
 	unsigned long flags;
 	bool bad = false;
-	u32 head;
+	u32 head, taken;
 
 	spin_lock_irqsave(&admin->lock, flags);
 	head = admin->cq_head;
@@ -144,9 +149,15 @@ void aci_admin_handle_irq(struct aci_device *adev)
 		bad |= !aci_admin_complete(admin, cpl);
 		admin->cq_head++;
 	}
-	if (admin->cq_head != head)
-		aci_write32(adev, ACI_REG_ADMIN_CQ_HEAD, admin->cq_head);
+	taken = admin->cq_head - head;
+	head = admin->cq_head;
 	spin_unlock_irqrestore(&admin->lock, flags);
+	/*
+	 * No other handler does it meanwhile, and whoever stops the card waits for
+	 * this one: callers need not spin for as long as the write takes.
+	 */
+	if (taken)
+		aci_write32(adev, ACI_REG_ADMIN_CQ_HEAD, head);
 	if (bad)
 		aci_reset_request(adev, "admin completion for no command");
 }
@@ -184,21 +195,25 @@ static bool aci_admin_try_slot(struct aci_admin *admin, u16 *cid, int *ret)
 static int aci_admin_submit(struct aci_device *adev, const struct aci_admin_cmd *cmd, u16 cid)
 {
 	struct aci_admin *admin = &adev->admin;
-	int ret = 0;
+	bool running;
 
-	spin_lock_irq(&admin->lock);
-	if (admin->running) {
+	mutex_lock(&admin->sq_lock);
+	running = READ_ONCE(admin->running);
+	if (running) {
 		/* Never full: a slot is free only once its command was fetched and answered. */
 		admin->sq[admin->sq_tail & ((1u << admin->shift) - 1)] = *cmd;
 		admin->sq_tail++;
 		dma_wmb();
 		aci_write32(adev, ACI_REG_ADMIN_SQ_TAIL, admin->sq_tail);
-	} else {
-		admin->slots[cid].state = ACI_ADMIN_SLOT_FREE;
-		ret = -ECANCELED;
 	}
+	mutex_unlock(&admin->sq_lock);
+	if (running)
+		return 0;
+	/* The card never saw the slot. */
+	spin_lock_irq(&admin->lock);
+	admin->slots[cid].state = ACI_ADMIN_SLOT_FREE;
 	spin_unlock_irq(&admin->lock);
-	return ret;
+	return -ECANCELED;
 }
 
 static int aci_admin_errno(u16 status)

@@ -3,14 +3,17 @@
  * Admin queue: commands to the card's firmware, many at a time, each waited for
  * by its caller in process context and completed by the interrupt of vector 0.
  *
- * aci_admin.lock is a leaf and protects rings and slots. A command that ran
- * into its bound leaves its slot, and so its id and data page, to the card
- * until the next reset.
+ * aci_admin.lock is a leaf and protects slots and completion ring. The submission
+ * ring has a mutex of its own, for its users sleep anyway and a write to a register
+ * may take long; aci_admin.lock is never taken inside it. A command that ran into
+ * its bound leaves its slot, and so its id and data page, to the card until the
+ * next reset.
  */
 #ifndef ACI_ADMIN_H
 #define ACI_ADMIN_H
 
 #include <linux/completion.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -56,11 +59,13 @@ struct aci_admin_slot {
  * struct aci_admin - the queue
  */
 struct aci_admin {
-	/** @lock: protects all below */
+	/** @lock: protects all below but what @sq_lock protects */
 	spinlock_t lock;
+	/** @sq_lock: protects @sq, @sq_tail and the register that tells the tail */
+	struct mutex sq_lock;
 	/** @slot_wait: woken when a slot becomes free */
 	wait_queue_head_t slot_wait;
-	/** @running: commands are accepted */
+	/** @running: commands are accepted; read under either lock */
 	bool running;
 	/** @shift: log2 of the entries and slots */
 	unsigned int shift;

@@ -18,7 +18,7 @@
  *				write: card reset, wedging and removal
  *	aci_device.object_lock	lists of VMs and queues
  *	aci_device.bo_lock	list of BOs and their DMA mappings
- *	aci_inval.lock
+ *	aci_inval.lock, aci_admin.sq_lock
  *	aci_fence_ctx.lock	dma_fence lock of one queue's fences
  *	aci_queue.lock		leaf, as are aci_bind_fifo.lock, aci_admin.lock,
  *				aci_notify.lock and aci_quotas.lock
