@@ -45,6 +45,7 @@ static const struct {
 	{ "INV_SQ_TAIL", ACI_REG_INV_SQ_TAIL },
 	{ "EVENT_HEAD", ACI_REG_EVENT_HEAD },
 };
+
 static_assert(ARRAY_SIZE(aci_coredump_regs) <= ACI_COREDUMP_REGS);
 
 static const struct {
@@ -270,7 +271,8 @@ static void aci_coredump_print_entry(struct drm_printer *p, u64 va, unsigned int
 		drm_printf(p, "table\n");
 	} else {
 		drm_printf(p, "%s, %s%s", level ? "2 MiB" : "4 KiB",
-			   entry & ACI_PTE_READ ? "read" : "", entry & ACI_PTE_WRITE ? " write" : "");
+			   entry & ACI_PTE_READ ? "read" : "",
+			   entry & ACI_PTE_WRITE ? " write" : "");
 		if (entry & ACI_PTE_CARD)
 			drm_printf(p, ", card memory %#llx\n", entry & ACI_PTE_ADDR_MASK);
 		else
