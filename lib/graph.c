@@ -250,7 +250,8 @@ int accel_graph_get_tensor(const struct accel_graph *graph, uint32_t tensor, enu
  */
 static int graph_check_op(const struct accel_graph *graph, const struct graph_op *op)
 {
-	const struct graph_tensor *first = &graph->tensors[op->in[0] - 1];
+	const struct graph_tensor *first =
+		&graph->tensors[(op->in[0] != ACCEL_TENSOR_NONE ? op->in[0] : op->out) - 1];
 	struct program_op check = {
 		.opcode = op->opcode,
 		.function = op->function,
@@ -258,6 +259,7 @@ static int graph_check_op(const struct accel_graph *graph, const struct graph_op
 		.beta = op->beta,
 		.axis = op->axis,
 		.axes = op->axes,
+		.count = op->count,
 		.flags = op->flags,
 		.window = &op->window,
 		.out = &graph->tensors[op->out - 1].view,
@@ -267,6 +269,8 @@ static int graph_check_op(const struct accel_graph *graph, const struct graph_op
 	for (int i = 0; i < PROGRAM_INPUTS; i++)
 		if (op->in[i] != ACCEL_TENSOR_NONE)
 			check.in[i] = &graph->tensors[op->in[i] - 1].view;
+	if (op->out1 != ACCEL_TENSOR_NONE)
+		check.out1 = &graph->tensors[op->out1 - 1].view;
 	ret = program_check_op(graph->device, &check);
 	if (ret && first->name && *first->name)
 		error_prefix(ret, "operation on \"%s\": ", first->name);

@@ -46,11 +46,15 @@ struct graph_op {
 	uint32_t function;
 	float alpha, beta;
 	uint32_t axis;
-	uint32_t axes;			/* REDUCE: bit per dimension */
+	uint32_t axes;			/* REDUCE, NORMALISE: bit per dimension */
+	uint32_t count;			/* GATHER, SCATTER: dimensions that are indexed */
+	float epsilon;			/* NORMALISE */
+	uint64_t value, step;		/* FILL: elements in their low bytes, as in memory */
 	uint32_t flags;			/* ACI_TCS_OP_F_* */
 	struct accel_window window;
 	uint32_t in[PROGRAM_INPUTS];	/* tensor ids; ACCEL_TENSOR_NONE: none */
 	uint32_t out;
+	uint32_t out1;			/* TOP_K: indices; else ACCEL_TENSOR_NONE */
 };
 
 struct graph_port {

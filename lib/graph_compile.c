@@ -82,6 +82,12 @@ static void compile_use(struct compile *compile, uint32_t tensor, uint32_t step)
 		storage->last = step;
 }
 
+static bool compile_is_needed(const struct compile *compile, uint32_t tensor)
+{
+	return tensor != ACCEL_TENSOR_NONE &&
+	       compile->storages[compile_tensor(compile, tensor)->storage].needed;
+}
+
 /* Step of operation i is i + 1; inputs arrive at step 0, outputs leave after the last one. */
 static void compile_lifetimes(struct compile *compile)
 {
@@ -93,10 +99,12 @@ static void compile_lifetimes(struct compile *compile)
 	for (uint32_t i = graph->op_count; i-- > 0;) {
 		const struct graph_op *op = &graph->ops[i];
 
-		if (!compile->storages[compile_tensor(compile, op->out)->storage].needed)
+		if (!compile_is_needed(compile, op->out) && !compile_is_needed(compile, op->out1))
 			continue;
 		compile->op_needed[i] = true;
 		compile_use(compile, op->out, i + 1);
+		if (op->out1 != ACCEL_TENSOR_NONE)
+			compile_use(compile, op->out1, i + 1);
 		for (int n = 0; n < PROGRAM_INPUTS; n++)
 			if (op->in[n] != ACCEL_TENSOR_NONE)
 				compile_use(compile, op->in[n], i + 1);
@@ -181,42 +189,27 @@ static void compile_view(const struct compile *compile, uint32_t tensor, struct 
 static int compile_op(const struct compile *compile, const struct graph_op *op,
 		      struct accel_program *program)
 {
-	struct accel_view views[PROGRAM_INPUTS], out;
-	const struct accel_view *in[PROGRAM_INPUTS] = { NULL };
+	struct accel_view in[PROGRAM_INPUTS], out, out1;
+	struct program_op record = {
+		.opcode = op->opcode, .function = op->function, .alpha = op->alpha,
+		.beta = op->beta, .alpha_slot = ACCEL_SLOT_NONE, .beta_slot = ACCEL_SLOT_NONE,
+		.axis = op->axis, .axes = op->axes, .count = op->count, .epsilon = op->epsilon,
+		.value = op->value, .step = op->step, .flags = op->flags, .window = &op->window,
+		.out = &out,
+	};
 
 	for (int i = 0; i < PROGRAM_INPUTS; i++) {
 		if (op->in[i] == ACCEL_TENSOR_NONE)
 			continue;
-		compile_view(compile, op->in[i], &views[i]);
-		in[i] = &views[i];
+		compile_view(compile, op->in[i], &in[i]);
+		record.in[i] = &in[i];
 	}
 	compile_view(compile, op->out, &out);
-	switch (op->opcode) {
-	case ACI_TCS_OP_COPY:
-		return accel_program_copy(program, in[0], &out);
-	case ACI_TCS_OP_UNARY:
-		return accel_program_unary(program, op->function, op->alpha, op->beta, in[0], &out);
-	case ACI_TCS_OP_BINARY:
-		return accel_program_binary(program, op->function, in[0], in[1], &out);
-	case ACI_TCS_OP_COMPARE:
-		return accel_program_compare(program, op->function, in[0], in[1], &out);
-	case ACI_TCS_OP_SELECT:
-		return accel_program_select(program, in[0], in[1], in[2], &out);
-	case ACI_TCS_OP_REDUCE:
-		return accel_program_reduce(program, op->function, op->axes, in[0], &out);
-	case ACI_TCS_OP_ARG:
-		return accel_program_arg(program, op->function, op->axis,
-					 op->flags & ACI_TCS_OP_F_LAST, in[0], &out);
-	case ACI_TCS_OP_SOFTMAX:
-		return accel_program_softmax(program, op->axis, in[0], &out);
-	case ACI_TCS_OP_MATMUL:
-		return accel_program_matmul(program, op->function, in[0], in[1], in[2], &out);
-	case ACI_TCS_OP_CONV:
-		return accel_program_conv(program, op->function, &op->window, in[0], in[1], in[2],
-					  &out);
-	default:
-		return accel_program_pool(program, op->opcode, &op->window, in[0], &out);
+	if (op->out1 != ACCEL_TENSOR_NONE) {
+		compile_view(compile, op->out1, &out1);
+		record.out1 = &out1;
 	}
+	return program_add(program, &record);
 }
 
 static int compile_program(const struct compile *compile, struct accel_model *model)

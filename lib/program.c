@@ -225,10 +225,12 @@ static int check_parameter(const struct accel_program *program, uint32_t slot, b
 /* Before any slot is marked: an operation that is refused leaves the program as it was. */
 static int program_check_slots(const struct accel_program *program, const struct program_op *op)
 {
-	const struct accel_view *all[PROGRAM_INPUTS + 1] = { op->out };
+	const struct accel_view *all[PROGRAM_INPUTS + 2] = { op->out };
 	uint32_t count = 1;
 	int ret = 0;
 
+	if (op->out1)
+		all[count++] = op->out1;
 	for (int i = 0; i < PROGRAM_INPUTS; i++)
 		if (op->in[i])
 			all[count++] = op->in[i];
@@ -296,6 +298,17 @@ static void encode_window(struct aci_tcs_op *raw, const struct program_op *op)
 		raw->flags = htole16(ACI_TCS_OP_F_COUNT_PADDING);
 }
 
+static void encode_fill(struct aci_tcs_op *raw, const struct program_op *op)
+{
+	bool range = op->function == ACI_TCS_FILL_RANGE;
+
+	raw->fill.value = htole64(op->value);
+	raw->fill.step = range ? htole64(op->step) : 0;
+	raw->fill.axis = range ? htole32(op->axis) : 0;
+	raw->fill.value_slot = htole16(ACI_TCS_NONE);
+	raw->fill.step_slot = htole16(ACI_TCS_NONE);
+}
+
 static void program_encode(struct accel_program *program, const struct program_op *op)
 {
 	struct aci_tcs_op *raw = &program->ops[program->op_count];
@@ -312,6 +325,8 @@ static void program_encode(struct accel_program *program, const struct program_o
 		if (op->in[i])
 			raw->in[i] = program_add_tensor(program, op->in[i]);
 	raw->out[0] = program_add_tensor(program, op->out);
+	if (op->out1)
+		raw->out[1] = program_add_tensor(program, op->out1);
 	switch (op->opcode) {
 	case ACI_TCS_OP_UNARY:
 		encode_unary(raw, op);
@@ -323,7 +338,22 @@ static void program_encode(struct accel_program *program, const struct program_o
 		raw->reduce.axes = htole32(op->axes);
 		break;
 	case ACI_TCS_OP_ARG:
+	case ACI_TCS_OP_CUMULATE:
+	case ACI_TCS_OP_TOP_K:
 		raw->along.axis = htole32(op->axis);
+		break;
+	case ACI_TCS_OP_GATHER:
+	case ACI_TCS_OP_SCATTER:
+		raw->index.axis = htole32(op->axis);
+		raw->index.count = htole32(op->count);
+		break;
+	case ACI_TCS_OP_NORMALISE:
+		raw->normalise.axes = htole32(op->axes);
+		raw->normalise.epsilon = float_bits(op->epsilon);
+		raw->normalise.epsilon_slot = htole16(ACI_TCS_NONE);
+		break;
+	case ACI_TCS_OP_FILL:
+		encode_fill(raw, op);
 		break;
 	case ACI_TCS_OP_CONV:
 	case ACI_TCS_OP_POOL_MAX:
@@ -335,21 +365,32 @@ static void program_encode(struct accel_program *program, const struct program_o
 	program->macs += op->macs;
 }
 
-static int program_add(struct accel_program *program, struct program_op *op)
+static int program_use_views(struct accel_program *program, const struct program_op *op)
+{
+	int ret = 0;
+
+	for (int i = 0; i < PROGRAM_INPUTS && !ret; i++)
+		ret = op->in[i] ? program_use_slots(program, op->in[i], false) : 0;
+	if (!ret)
+		ret = program_use_slots(program, op->out, true);
+	if (!ret && op->out1)
+		ret = program_use_slots(program, op->out1, true);
+	return ret;
+}
+
+int program_add(struct accel_program *program, struct program_op *op)
 {
 	int ret;
 
-	if (!program || !op->in[0] || !op->out)
+	if (!program || (!op->in[0] && op->opcode != ACI_TCS_OP_FILL) || !op->out)
 		return error_set(-EINVAL, "program and views must not be NULL");
 	ret = program_check_op(program->device, op);
 	if (!ret)
 		ret = program_check_slots(program, op);
 	if (!ret)
-		ret = program_reserve(program, PROGRAM_INPUTS + 1);
-	for (int i = 0; i < PROGRAM_INPUTS && !ret; i++)
-		ret = op->in[i] ? program_use_slots(program, op->in[i], false) : 0;
+		ret = program_reserve(program, PROGRAM_INPUTS + 2);
 	if (!ret)
-		ret = program_use_slots(program, op->out, true);
+		ret = program_use_views(program, op);
 	if (!ret)
 		ret = program_use_parameters(program, op);
 	if (ret)

@@ -46,13 +46,20 @@ struct program_op {
 	float alpha, beta;
 	uint32_t alpha_slot, beta_slot;	/* UNARY: scalars instead, or ACCEL_SLOT_NONE */
 	uint32_t axis;
-	uint32_t axes;			/* REDUCE: bit per dimension */
+	uint32_t axes;			/* REDUCE, NORMALISE: bit per dimension */
+	uint32_t count;			/* GATHER, SCATTER: dimensions that are indexed */
+	float epsilon;			/* NORMALISE */
+	uint64_t value, step;		/* FILL: bits of the output's type */
 	uint32_t flags;			/* ACI_TCS_OP_F_* */
 	const struct accel_window *window;
-	const struct accel_view *in[PROGRAM_INPUTS];
+	const struct accel_view *in[PROGRAM_INPUTS];	/* FILL: none */
 	const struct accel_view *out;
+	const struct accel_view *out1;	/* TOP_K: indices */
 	uint64_t macs;			/* set by the check */
 };
+
+/** program_add() - check and record. An operation that is refused leaves the program as it was */
+int program_add(struct accel_program *program, struct program_op *op);
 
 /** program_reload() - upload it again: card memory was lost */
 int program_reload(struct accel_program *program, struct accel_stream *stream);
@@ -74,6 +81,26 @@ uint64_t window_outputs(uint64_t in, uint64_t kernel, uint32_t stride, uint32_t 
 			uint32_t pad_begin, uint32_t pad_end);
 /** window_check() - attributes in range for @opcode */
 int window_check(const struct accel_window *window, uint32_t opcode);
+/** view_known_dim() - size of a dimension; 0: it comes from an argument */
+uint64_t view_known_dim(const struct accel_view *view, uint32_t dimension);
+/** view_may_equal() - two sizes as view_known_dim() gives them: could they be the same? */
+bool view_may_equal(uint64_t a, uint64_t b);
+/** view_shapes_may_equal() - likewise for all dimensions */
+bool view_shapes_may_equal(const struct accel_view *a, const struct accel_view *b);
+/** view_repeats_to() - a view that broadcasts to the shape of @out */
+bool view_repeats_to(const struct accel_view *view, const struct accel_view *out);
+/** program_error_shapes() - -EINVAL with a text that has the shapes */
+int program_error_shapes(const struct program_op *op);
+
+/* --- program_check_index.c -------------------------------------------------------- */
+
+/** program_check_index() - shapes of GATHER, SCATTER, TOP_K, CUMULATE, NORMALISE, FILL */
+int program_check_index(const struct program_op *op);
+
+/* --- program_types.c -------------------------------------------------------------- */
+
+/** program_check_types() - does the card list the operation with these types? -ENOTSUP */
+int program_check_types(const struct accel_device *device, const struct program_op *op);
 /** tcs_op_name() - for texts */
 const char *tcs_op_name(uint32_t opcode);
 const char *tcs_type_name(enum accel_type type);

@@ -1,165 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* What an operation must look like: types that the card lists, shapes that fit each other. */
-#include <endian.h>
+/* What an operation must look like: views inside their arguments, shapes that fit each other. */
 #include <stdio.h>
 
 #include "error.h"
 #include "program.h"
 
 #define ELEMENTS_MAX	(1ull << 40)
-
-const char *tcs_op_name(uint32_t opcode)
-{
-	switch (opcode) {
-	case ACI_TCS_OP_COPY:
-		return "copy";
-	case ACI_TCS_OP_UNARY:
-		return "unary";
-	case ACI_TCS_OP_BINARY:
-		return "binary";
-	case ACI_TCS_OP_SELECT:
-		return "select";
-	case ACI_TCS_OP_COMPARE:
-		return "compare";
-	case ACI_TCS_OP_REDUCE:
-		return "reduce";
-	case ACI_TCS_OP_ARG:
-		return "arg";
-	case ACI_TCS_OP_SOFTMAX:
-		return "softmax";
-	case ACI_TCS_OP_MATMUL:
-		return "matmul";
-	case ACI_TCS_OP_CONV:
-		return "conv";
-	case ACI_TCS_OP_POOL_MAX:
-		return "pool_max";
-	case ACI_TCS_OP_POOL_AVG:
-		return "pool_avg";
-	default:
-		return "unknown operation";
-	}
-}
-
-const char *tcs_type_name(enum accel_type type)
-{
-	switch (type) {
-	case ACCEL_F32:
-		return "f32";
-	case ACCEL_I8:
-		return "i8";
-	case ACCEL_U8:
-		return "u8";
-	case ACCEL_I32:
-		return "i32";
-	case ACCEL_I64:
-		return "i64";
-	case ACCEL_BOOL:
-		return "bool";
-	default:
-		return "unknown type";
-	}
-}
-
-uint32_t accel_type_bytes(enum accel_type type)
-{
-	switch (type) {
-	case ACCEL_I8:
-	case ACCEL_U8:
-	case ACCEL_BOOL:
-		return 1;
-	case ACCEL_F32:
-	case ACCEL_I32:
-		return 4;
-	case ACCEL_I64:
-		return 8;
-	default:
-		return 0;
-	}
-}
-
-/* --- What the card lists ---------------------------------------------------------- */
-
-static bool set_lists(const struct aci_identify_set *set, uint32_t opcode, uint32_t function,
-		      uint64_t combo)
-{
-	for (uint32_t i = 0; i < le32toh(set->op_count); i++) {
-		const struct aci_identify_set_op *entry = &set->ops[i];
-		uint32_t mask = le32toh(entry->function_mask), base = le16toh(entry->function_base);
-
-		if (le16toh(entry->opcode) != opcode || !(le64toh(entry->types) & combo))
-			continue;
-		/* Without a mask: operations with an activation take RELU, others no function. */
-		if (!mask)
-			mask = opcode == ACI_TCS_OP_MATMUL || opcode == ACI_TCS_OP_CONV ?
-			       1u << ACI_TCS_UNARY_IDENTITY | 1u << ACI_TCS_UNARY_RELU : 1u;
-		if (function >= base && function - base < 32 && mask >> (function - base) & 1)
-			return true;
-	}
-	return false;
-}
-
-static uint64_t combo_of_type(enum accel_type type)
-{
-	switch (type) {
-	case ACCEL_F32:
-		return ACI_TCS_COMBO_F32;
-	case ACCEL_I8:
-		return ACI_TCS_COMBO_I8;
-	case ACCEL_U8:
-		return ACI_TCS_COMBO_U8;
-	case ACCEL_I32:
-		return ACI_TCS_COMBO_I32;
-	case ACCEL_I64:
-		return ACI_TCS_COMBO_I64;
-	default:
-		return ACI_TCS_COMBO_BOOL;
-	}
-}
-
-/* Any of these is enough. Types that an operation fixes itself do not count. */
-static uint64_t combos_of(uint32_t opcode, enum accel_type in, enum accel_type out)
-{
-	enum accel_type expected = in;
-
-	if (!accel_type_bytes(in) || !accel_type_bytes(out))
-		return 0;
-	if (opcode == ACI_TCS_OP_COPY)
-		return ACI_TCS_COMBO_CONVERT;
-	if (opcode == ACI_TCS_OP_COMPARE)
-		expected = ACCEL_BOOL;
-	else if (opcode == ACI_TCS_OP_ARG)
-		expected = ACCEL_I64;
-	else if (in == ACCEL_I8 && out == ACCEL_I32)
-		return ACI_TCS_COMBO_I8_I32;
-	return out == expected ? combo_of_type(in) | ACI_TCS_COMBO_ANY : 0;
-}
-
-bool accel_program_supports(struct accel_device *device, uint32_t opcode, uint32_t function,
-			    enum accel_type in, enum accel_type out)
-{
-	const struct aci_identify_set *set = device ? device_get_tcs(device) : NULL;
-
-	return set && set_lists(set, opcode, function, combos_of(opcode, in, out));
-}
-
-static int check_types(const struct accel_device *device, const struct program_op *op)
-{
-	bool select = op->opcode == ACI_TCS_OP_SELECT;
-	enum accel_type in = op->in[select]->type, out = op->out->type;
-	enum accel_type bias = in == ACCEL_I8 && out == ACCEL_I32 ? ACCEL_I32 : in;
-	bool mixed = (op->in[1] && op->in[1]->type != in) || (op->in[2] && op->in[2]->type != bias) ||
-		     (select && op->in[0]->type != ACCEL_BOOL);
-	const struct aci_identify_set *set = device_get_tcs(device);
-
-	if (!set)
-		return error_set(-ENOTSUP, "%s has no tensor command set", device->info.name);
-	if (!mixed && set_lists(set, op->opcode, op->function, combos_of(op->opcode, in, out)))
-		return 0;
-	return error_set(-ENOTSUP, "%s does not take %s (function %u) from %s%s%s to %s",
-			 device->info.name, tcs_op_name(op->opcode), op->function,
-			 tcs_type_name(op->in[0]->type), op->in[1] ? ", " : "",
-			 op->in[1] ? tcs_type_name(op->in[1]->type) : "", tcs_type_name(out));
-}
 
 /* --- Views ------------------------------------------------------------------------ */
 
@@ -216,13 +62,13 @@ static int check_scalars(const struct accel_view *view)
 }
 
 /* Size of dimension @i; 0: it comes from an argument. No known size is 0. */
-static uint64_t known_dim(const struct accel_view *view, uint32_t i)
+uint64_t view_known_dim(const struct accel_view *view, uint32_t i)
 {
 	return view->shape_from_argument >> i & 1 ? 0 : view->shape[i];
 }
 
-/* Two sizes as known_dim() gives them: could they be the same? */
-static bool may_equal(uint64_t a, uint64_t b)
+/* Two sizes as view_known_dim() gives them: could they be the same? */
+bool view_may_equal(uint64_t a, uint64_t b)
 {
 	return !a || !b || a == b;
 }
@@ -275,6 +121,20 @@ int view_extent(const struct accel_view *view, uint64_t *end)
 	return 0;
 }
 
+bool view_repeats_to(const struct accel_view *view, const struct accel_view *out)
+{
+	if (view->rank > out->rank)
+		return false;
+	for (uint32_t i = 0; i < view->rank; i++) {
+		uint64_t size = view_known_dim(view, i);
+
+		if (size != 1 &&
+		    !view_may_equal(size, view_known_dim(out, i + out->rank - view->rank)))
+			return false;
+	}
+	return true;
+}
+
 static void shape_text(const struct accel_view *view, char *text, size_t bytes)
 {
 	size_t used = 0;
@@ -285,7 +145,7 @@ static void shape_text(const struct accel_view *view, char *text, size_t bytes)
 		return;
 	}
 	for (uint32_t i = 0; i < view->rank && used < bytes; i++) {
-		uint64_t size = known_dim(view, i);
+		uint64_t size = view_known_dim(view, i);
 
 		if (size)
 			used += (size_t)snprintf(text + used, bytes - used, "%s%llu", i ? "x" : "",
@@ -297,7 +157,7 @@ static void shape_text(const struct accel_view *view, char *text, size_t bytes)
 		snprintf(text, bytes, "scalar");
 }
 
-static int error_shapes(const struct program_op *op)
+int program_error_shapes(const struct program_op *op)
 {
 	char a[96], b[96], out[96];
 
@@ -357,12 +217,12 @@ static bool elements_are_distinct(const struct accel_view *view)
 
 /* --- Shapes ----------------------------------------------------------------------- */
 
-static bool shapes_equal(const struct accel_view *a, const struct accel_view *b)
+bool view_shapes_may_equal(const struct accel_view *a, const struct accel_view *b)
 {
 	if (a->rank != b->rank)
 		return false;
 	for (uint32_t i = 0; i < a->rank; i++)
-		if (!may_equal(known_dim(a, i), known_dim(b, i)))
+		if (!view_may_equal(view_known_dim(a, i), view_known_dim(b, i)))
 			return false;
 	return true;
 }
@@ -372,7 +232,7 @@ static uint64_t aligned_dim(const struct accel_view *view, uint32_t rank, uint32
 {
 	uint32_t own = view->rank - skip;
 
-	return i + own < rank ? 1 : known_dim(view, i + own - rank);
+	return i + own < rank ? 1 : view_known_dim(view, i + own - rank);
 }
 
 /* All but the last @skip dimensions of out are the broadcast of those of a and b. */
@@ -390,7 +250,7 @@ static bool broadcast_fits(const struct accel_view *a, const struct accel_view *
 		if (x && y && x != y && x != 1 && y != 1)
 			return false;
 		/* An unknown size and 1 make an unknown one; with another, either 1 or the same. */
-		if (((x && y) || most > 1) && !may_equal(known_dim(out, i), most))
+		if (((x && y) || most > 1) && !view_may_equal(view_known_dim(out, i), most))
 			return false;
 	}
 	return true;
@@ -402,7 +262,7 @@ static uint64_t view_elements(const struct accel_view *view)
 	uint64_t elements = 1;
 
 	for (uint32_t i = 0; i < view->rank; i++)
-		elements *= known_dim(view, i);
+		elements *= view_known_dim(view, i);
 	return elements;
 }
 
@@ -412,23 +272,23 @@ static int check_matmul(struct program_op *op)
 	uint64_t m, n, k;
 
 	if (a->rank < 2 || b->rank < 2 || out->rank < 2)
-		return error_shapes(op);
-	m = known_dim(a, a->rank - 2);
-	k = known_dim(a, a->rank - 1);
-	n = known_dim(b, b->rank - 1);
-	if (!may_equal(known_dim(b, b->rank - 2), k) ||
-	    !may_equal(known_dim(out, out->rank - 2), m) ||
-	    !may_equal(known_dim(out, out->rank - 1), n) || !broadcast_fits(a, b, out, 2))
-		return error_shapes(op);
+		return program_error_shapes(op);
+	m = view_known_dim(a, a->rank - 2);
+	k = view_known_dim(a, a->rank - 1);
+	n = view_known_dim(b, b->rank - 1);
+	if (!view_may_equal(view_known_dim(b, b->rank - 2), k) ||
+	    !view_may_equal(view_known_dim(out, out->rank - 2), m) ||
+	    !view_may_equal(view_known_dim(out, out->rank - 1), n) || !broadcast_fits(a, b, out, 2))
+		return program_error_shapes(op);
 	/* Of two views of one dimension, either may have its size. */
-	m = m ? m : known_dim(out, out->rank - 2);
-	n = n ? n : known_dim(out, out->rank - 1);
-	if (bias && !(bias->rank == 1 && may_equal(known_dim(bias, 0), n)) &&
-	    !(bias->rank == 2 && may_equal(known_dim(bias, 0), m) &&
-	      may_equal(known_dim(bias, 1), n)))
+	m = m ? m : view_known_dim(out, out->rank - 2);
+	n = n ? n : view_known_dim(out, out->rank - 1);
+	if (bias && !(bias->rank == 1 && view_may_equal(view_known_dim(bias, 0), n)) &&
+	    !(bias->rank == 2 && view_may_equal(view_known_dim(bias, 0), m) &&
+	      view_may_equal(view_known_dim(bias, 1), n)))
 		return error_bias(op, "N or MxN");
 	if (__builtin_mul_overflow(view_elements(out), k, &op->macs))
-		return error_shapes(op);
+		return program_error_shapes(op);
 	return 0;
 }
 
@@ -462,14 +322,14 @@ int window_check(const struct accel_window *window, uint32_t opcode)
 /* Dimension @i of the window; @kernel is 0 where its size comes from an argument. */
 static bool window_dim_fits(const struct program_op *op, uint32_t i, uint64_t kernel)
 {
-	uint64_t in = known_dim(op->in[0], 2 + i), out = known_dim(op->out, 2 + i), outputs;
+	uint64_t in = view_known_dim(op->in[0], 2 + i), out = view_known_dim(op->out, 2 + i), outputs;
 	const struct accel_window *w = op->window;
 
 	if (!in || !kernel)
 		return true;
 	outputs = window_outputs(in, kernel, w->stride[i], w->dilation[i], w->pad_begin[i],
 				 w->pad_end[i]);
-	return outputs && may_equal(out, outputs);
+	return outputs && view_may_equal(out, outputs);
 }
 
 static bool window_fits(const struct program_op *op, uint64_t rows, uint64_t columns)
@@ -488,21 +348,21 @@ static int check_conv(struct program_op *op)
 		return ret;
 	groups = op->window->groups;
 	if (in->rank != 4 || weights->rank != 4 || out->rank != 4)
-		return error_shapes(op);
-	filters = known_dim(weights, 0);
-	channels = known_dim(in, 1);
-	if (!may_equal(known_dim(in, 0), known_dim(out, 0)) ||
-	    !may_equal(filters, known_dim(out, 1)) ||
+		return program_error_shapes(op);
+	filters = view_known_dim(weights, 0);
+	channels = view_known_dim(in, 1);
+	if (!view_may_equal(view_known_dim(in, 0), view_known_dim(out, 0)) ||
+	    !view_may_equal(filters, view_known_dim(out, 1)) ||
 	    filters % groups || channels % groups ||
-	    !may_equal(channels / groups, known_dim(weights, 1)) ||
-	    !window_fits(op, known_dim(weights, 2), known_dim(weights, 3)))
-		return error_shapes(op);
-	filters = filters ? filters : known_dim(out, 1);
-	if (bias && (bias->rank != 1 || !may_equal(known_dim(bias, 0), filters)))
+	    !view_may_equal(channels / groups, view_known_dim(weights, 1)) ||
+	    !window_fits(op, view_known_dim(weights, 2), view_known_dim(weights, 3)))
+		return program_error_shapes(op);
+	filters = filters ? filters : view_known_dim(out, 1);
+	if (bias && (bias->rank != 1 || !view_may_equal(view_known_dim(bias, 0), filters)))
 		return error_bias(op, "C");
-	per_output = known_dim(weights, 1) * known_dim(weights, 2) * known_dim(weights, 3);
+	per_output = view_known_dim(weights, 1) * view_known_dim(weights, 2) * view_known_dim(weights, 3);
 	if (__builtin_mul_overflow(view_elements(out), per_output, &op->macs))
-		return error_shapes(op);
+		return program_error_shapes(op);
 	return 0;
 }
 
@@ -513,10 +373,10 @@ static int check_pool(const struct program_op *op)
 
 	if (ret)
 		return ret;
-	if (in->rank != 4 || out->rank != 4 || !may_equal(known_dim(in, 0), known_dim(out, 0)) ||
-	    !may_equal(known_dim(in, 1), known_dim(out, 1)) ||
+	if (in->rank != 4 || out->rank != 4 || !view_may_equal(view_known_dim(in, 0), view_known_dim(out, 0)) ||
+	    !view_may_equal(view_known_dim(in, 1), view_known_dim(out, 1)) ||
 	    !window_fits(op, op->window->kernel[0], op->window->kernel[1]))
-		return error_shapes(op);
+		return program_error_shapes(op);
 	return 0;
 }
 
@@ -526,13 +386,13 @@ static bool select_fits(const struct program_op *op)
 	uint32_t rank = op->out->rank;
 
 	for (uint32_t i = 0; i < rank; i++) {
-		uint64_t out = known_dim(op->out, i), most = 1;
+		uint64_t out = view_known_dim(op->out, i), most = 1;
 		bool unknown = !out;
 
 		for (int n = 0; n < 3; n++) {
 			uint64_t in = op->in[n]->rank > rank ? UINT64_MAX : aligned_dim(op->in[n], rank, 0, i);
 
-			if (in != 1 && !may_equal(in, out))
+			if (in != 1 && !view_may_equal(in, out))
 				return false;
 			unknown |= !in;
 			most = in > most ? in : most;
@@ -551,7 +411,7 @@ static bool reduced_fits(const struct program_op *op, uint32_t axes)
 	if (in->rank != out->rank || axes >> in->rank)
 		return false;
 	for (uint32_t i = 0; i < in->rank; i++)
-		if (!may_equal(known_dim(out, i), axes >> i & 1 ? 1 : known_dim(in, i)))
+		if (!view_may_equal(view_known_dim(out, i), axes >> i & 1 ? 1 : view_known_dim(in, i)))
 			return false;
 	return true;
 }
@@ -561,22 +421,22 @@ static int check_shapes(struct program_op *op)
 	switch (op->opcode) {
 	case ACI_TCS_OP_COPY:
 	case ACI_TCS_OP_UNARY:
-		return shapes_equal(op->in[0], op->out) ? 0 : error_shapes(op);
+		return view_shapes_may_equal(op->in[0], op->out) ? 0 : program_error_shapes(op);
 	case ACI_TCS_OP_SELECT:
-		return select_fits(op) ? 0 : error_shapes(op);
+		return select_fits(op) ? 0 : program_error_shapes(op);
 	case ACI_TCS_OP_REDUCE:
-		return reduced_fits(op, op->axes) ? 0 : error_shapes(op);
+		return reduced_fits(op, op->axes) ? 0 : program_error_shapes(op);
 	case ACI_TCS_OP_ARG:
 		if (op->axis >= op->in[0]->rank)
 			return error_set(-EINVAL, "arg: there is no axis %u", op->axis);
-		return reduced_fits(op, 1u << op->axis) ? 0 : error_shapes(op);
+		return reduced_fits(op, 1u << op->axis) ? 0 : program_error_shapes(op);
 	case ACI_TCS_OP_BINARY:
 	case ACI_TCS_OP_COMPARE:
-		return broadcast_fits(op->in[0], op->in[1], op->out, 0) ? 0 : error_shapes(op);
+		return broadcast_fits(op->in[0], op->in[1], op->out, 0) ? 0 : program_error_shapes(op);
 	case ACI_TCS_OP_SOFTMAX:
 		if (op->axis >= op->in[0]->rank)
 			return error_set(-EINVAL, "softmax: there is no axis %u", op->axis);
-		return shapes_equal(op->in[0], op->out) ? 0 : error_shapes(op);
+		return view_shapes_may_equal(op->in[0], op->out) ? 0 : program_error_shapes(op);
 	case ACI_TCS_OP_MATMUL:
 		return check_matmul(op);
 	case ACI_TCS_OP_CONV:
@@ -585,7 +445,7 @@ static int check_shapes(struct program_op *op)
 	case ACI_TCS_OP_POOL_AVG:
 		return check_pool(op);
 	default:
-		return error_set(-ENOTSUP, "unknown operation 0x%x", op->opcode);
+		return program_check_index(op);
 	}
 }
 
@@ -597,23 +457,33 @@ static bool sizes_are_known(const struct program_op *op)
 	return !op->out->shape_from_argument;
 }
 
-int program_check_op(const struct accel_device *device, struct program_op *op)
+static int check_extents(const struct program_op *op)
 {
 	uint64_t end;
 	int ret = 0;
 
-	op->macs = 0;
 	for (int i = 0; i < PROGRAM_INPUTS && !ret; i++)
 		ret = op->in[i] ? view_extent(op->in[i], &end) : 0;
 	if (!ret)
 		ret = view_extent(op->out, &end);
+	if (!ret && op->out1)
+		ret = view_extent(op->out1, &end);
+	return ret;
+}
+
+int program_check_op(const struct accel_device *device, struct program_op *op)
+{
+	int ret = check_extents(op);
+
+	op->macs = 0;
 	if (!ret)
-		ret = check_types(device, op);
+		ret = program_check_types(device, op);
 	if (!ret)
 		ret = check_shapes(op);
 	if (!sizes_are_known(op))
 		op->macs = 0;
-	if (!ret && !elements_are_distinct(op->out))
+	if (!ret && (!elements_are_distinct(op->out) ||
+		     (op->out1 && !elements_are_distinct(op->out1))))
 		ret = error_set(-EINVAL, "%s: the output view names an element twice",
 				tcs_op_name(op->opcode));
 	return ret;

@@ -8,7 +8,7 @@
 #include <aci/aci_tcs.h>
 
 #include "../error.h"
-#include "onnx.h"
+#include "handlers.h"
 
 static uint32_t made(struct onnx_node *node, int error, const uint32_t *tensor)
 {
@@ -106,6 +106,99 @@ uint32_t onnx_arg(struct onnx_node *node, uint32_t function, uint32_t axis, bool
 	if (node->error)
 		return 0;
 	return made(node, accel_graph_arg(node->graph, function, axis, last, in, &out), &out);
+}
+
+uint32_t onnx_normalise(struct onnx_node *node, uint32_t axes, float epsilon, uint32_t in,
+			uint32_t scale, uint32_t bias)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_normalise(node->graph, ACI_TCS_NORMALISE_MEAN_VARIANCE, axes,
+						epsilon, in, scale, bias, &out), &out);
+}
+
+uint32_t onnx_cumulate(struct onnx_node *node, uint32_t axis, bool exclusive, uint32_t in)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_cumulate(node->graph, ACI_TCS_CUMULATE_SUM, axis, exclusive,
+					       in, &out), &out);
+}
+
+uint32_t onnx_gather(struct onnx_node *node, uint32_t axis, uint32_t count, uint32_t in,
+		     uint32_t indices)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_gather(node->graph, axis, count, in, indices, &out), &out);
+}
+
+uint32_t onnx_scatter(struct onnx_node *node, uint32_t function, uint32_t axis, uint32_t count,
+		      uint32_t data, uint32_t in, uint32_t indices)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_scatter(node->graph, function, axis, count, data, in, indices,
+					      &out), &out);
+}
+
+uint32_t onnx_top_k(struct onnx_node *node, uint32_t axis, bool least, uint64_t k, uint32_t in,
+		    uint32_t *indices)
+{
+	uint32_t out = 0;
+
+	*indices = 0;
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_top_k(node->graph, axis, least, k, in, &out, indices), &out);
+}
+
+uint32_t onnx_fill(struct onnx_node *node, const struct onnx_shape *shape,
+		   struct onnx_number number)
+{
+	uint64_t value = 0;
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	onnx_data_set(&value, shape->type, 0, number);
+	return made(node, accel_graph_fill(node->graph, shape->type, shape->rank, shape->dim, &value,
+					   &out), &out);
+}
+
+uint32_t onnx_count_up(struct onnx_node *node, enum accel_type type, int64_t first, uint64_t count,
+		       uint32_t rank, uint32_t axis)
+{
+	uint64_t dim[ACCEL_RANK_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1 }, value = 0, step = 0;
+	bool direct = type == ACCEL_F32 || type == ACCEL_I32 || type == ACCEL_I64;
+	enum accel_type made_type = direct ? type : ACCEL_I32;
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	dim[axis] = count;
+	onnx_data_set(&value, made_type, 0, (struct onnx_number){ .i = first, .r = (double)first });
+	onnx_data_set(&step, made_type, 0, (struct onnx_number){ .i = 1, .r = 1 });
+	made(node, accel_graph_range(node->graph, made_type, rank, dim, axis, &value, &step, &out),
+	     &out);
+	return direct ? out : onnx_convert(node, type, out);
+}
+
+uint32_t onnx_log_softmax(struct onnx_node *node, uint32_t axis, uint32_t in)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_log_softmax(node->graph, axis, in, &out), &out);
 }
 
 uint32_t onnx_add(struct onnx_node *node, uint32_t in0, uint32_t in1)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Elements that are known at load time: decoding of TensorProto. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,13 +141,18 @@ static int find_elements(const Onnx__TensorProto *proto, const char *what, enum 
 	return 0;
 }
 
-/* int32_data holds i8, u8 and bool; any non-zero byte of raw_data is true. */
-static void narrow(enum accel_type type, const void *from, uint32_t wide, uint64_t count, uint8_t *to)
+/* int32_data holds i8, u8, bool and the bits of halves; any non-zero byte of raw_data is true. */
+static void narrow(enum accel_type type, const void *from, uint32_t wide, uint64_t count, void *to)
 {
+	bool half = accel_type_bytes(type) == sizeof(uint16_t);
+
 	for (uint64_t i = 0; i < count; i++) {
 		int32_t value = wide == 1 ? ((const uint8_t *)from)[i] : ((const int32_t *)from)[i];
 
-		to[i] = type == ACCEL_BOOL ? value != 0 : (uint8_t)value;
+		if (half)
+			((uint16_t *)to)[i] = (uint16_t)value;
+		else
+			((uint8_t *)to)[i] = type == ACCEL_BOOL ? value != 0 : (uint8_t)value;
 	}
 }
 
@@ -240,10 +246,32 @@ int64_t onnx_constant_int(const struct onnx_constant *constant, uint64_t index)
 	}
 }
 
+static double f16_real(uint16_t bits)
+{
+	int exponent = bits >> 10 & 0x1f, fraction = bits & 0x3ff;
+	double magnitude = exponent == 0x1f ? (fraction ? NAN : INFINITY) :
+			   exponent ? ldexp(fraction + 0x400, exponent - 25) : ldexp(fraction, -24);
+
+	return bits & 0x8000 ? -magnitude : magnitude;
+}
+
+static double bf16_real(uint16_t bits)
+{
+	uint32_t wide = (uint32_t)bits << 16;
+	float value;
+
+	memcpy(&value, &wide, sizeof(value));
+	return value;
+}
+
 double onnx_constant_real(const struct onnx_constant *constant, uint64_t index)
 {
 	if (constant->shape.type == ACCEL_F32)
 		return ((const float *)constant->data)[index];
+	if (constant->shape.type == ACCEL_F16)
+		return f16_real(((const uint16_t *)constant->data)[index]);
+	if (constant->shape.type == ACCEL_BF16)
+		return bf16_real(((const uint16_t *)constant->data)[index]);
 	return onnx_constant_int(constant, index);
 }
 

@@ -63,13 +63,12 @@ int onnx_build_lp_norm(struct onnx_node *node);
 int onnx_build_reduce(struct onnx_node *node);
 
 /* norm.c, quantize.c */
-/** onnx_log_softmax() - over one axis */
-uint32_t onnx_log_softmax(struct onnx_node *node, uint32_t axis, uint32_t in);
 int onnx_build_softmax(struct onnx_node *node);
 int onnx_build_softmax_flat(struct onnx_node *node);
 int onnx_build_batch_norm(struct onnx_node *node);
 int onnx_build_instance_norm(struct onnx_node *node);
 int onnx_build_layer_norm(struct onnx_node *node);
+int onnx_build_mean_variance_norm(struct onnx_node *node);
 int onnx_build_group_norm(struct onnx_node *node);
 int onnx_build_lrn(struct onnx_node *node);
 int onnx_build_quantize(struct onnx_node *node);
@@ -96,7 +95,6 @@ bool onnx_unsqueeze_shape(struct onnx_node *node, struct onnx_shape *shape);
 int onnx_build_slice(struct onnx_node *node);
 int onnx_build_split(struct onnx_node *node);
 int onnx_build_concat(struct onnx_node *node);
-int onnx_build_gather(struct onnx_node *node);
 /** onnx_pick() - elements @from of an axis, which are inside */
 uint32_t onnx_pick(struct onnx_node *node, uint32_t in, uint32_t axis, const int64_t *from, uint64_t count);
 bool onnx_slice_ranges(struct onnx_node *node, const struct onnx_shape *shape, struct onnx_range *ranges);
@@ -104,6 +102,18 @@ bool onnx_slice_ranges(struct onnx_node *node, const struct onnx_shape *shape, s
 bool onnx_split_lengths(struct onnx_node *node, uint64_t size, size_t count, int64_t *lengths);
 bool onnx_gather_shape(struct onnx_node *node, const struct onnx_shape *in, const struct onnx_shape *indices,
 		       uint32_t axis, struct onnx_shape *out);
+
+/* index.c: reading, writing and ordering by indices */
+int onnx_build_gather(struct onnx_node *node);
+int onnx_build_gather_elements(struct onnx_node *node);
+int onnx_build_gather_nd(struct onnx_node *node);
+int onnx_build_scatter_elements(struct onnx_node *node);
+int onnx_build_scatter_nd(struct onnx_node *node);
+int onnx_build_top_k(struct onnx_node *node);
+int onnx_build_cum_sum(struct onnx_node *node);
+int onnx_build_compress(struct onnx_node *node);
+int onnx_build_reverse_sequence(struct onnx_node *node);
+int onnx_build_max_unpool(struct onnx_node *node);
 
 /* known.c: results that are known at load time */
 int onnx_build_constant(struct onnx_node *node);
@@ -161,6 +171,9 @@ struct onnx_number {
 };
 
 struct onnx_number onnx_constant_get(const struct onnx_constant *constant, uint64_t index);
+/** onnx_fill() - every element @number, made on the card */
+uint32_t onnx_fill(struct onnx_node *node, const struct onnx_shape *shape,
+		   struct onnx_number number);
 struct onnx_constant *onnx_filled(struct onnx_node *node, const struct onnx_shape *shape, struct onnx_number number);
 void onnx_data_set(void *data, enum accel_type type, uint64_t index, struct onnx_number number);
 

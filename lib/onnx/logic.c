@@ -8,7 +8,7 @@
 
 #include "handlers.h"
 
-#define MASK_MAX	(1u << 26)	/* elements of Trilu's mask, of a row of numbers */
+#define DEPTH_MAX	(1u << 26)	/* of OneHot: a few bytes of a file ask for it */
 
 int onnx_build_compare(struct onnx_node *node)
 {
@@ -97,26 +97,6 @@ int onnx_build_arg(struct onnx_node *node)
 	return onnx_output(node, 0, onnx_reshape(node, in, shape.rank - 1, shape.dim));
 }
 
-/* first, first + 1, ... along @axis of @rank */
-static uint32_t count_up(struct onnx_node *node, enum accel_type type, int64_t first, uint64_t count, uint32_t rank,
-			 uint32_t axis)
-{
-	uint64_t dim[ACCEL_RANK_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1 };
-	struct onnx_shape shape = { .type = type, .rank = 1, .dim = { count } };
-	struct onnx_constant *constant;
-	uint32_t tensor;
-	void *data;
-
-	if (count > MASK_MAX)
-		return onnx_fail(node, -ENOTSUP, "%llu elements of an axis", (unsigned long long)count);
-	constant = onnx_constant_new(node->import, &shape, &data);
-	for (uint64_t i = 0; constant && i < count; i++)
-		onnx_data_set(data, type, i, (struct onnx_number){ .i = first + (int64_t)i, .r = (double)first + i });
-	tensor = onnx_constant_tensor(node, constant);
-	dim[axis] = count;
-	return onnx_reshape(node, tensor, rank, dim);
-}
-
 static uint32_t hardmax(struct onnx_node *node, uint32_t in, uint32_t axis)
 {
 	struct onnx_shape shape;
@@ -126,7 +106,7 @@ static uint32_t hardmax(struct onnx_node *node, uint32_t in, uint32_t axis)
 		return 0;
 	greatest = onnx_arg(node, ACI_TCS_ARG_MAX, axis, false, in);
 	in = onnx_compare(node, ACI_TCS_COMPARE_EQ, greatest,
-			  count_up(node, ACCEL_I64, 0, shape.dim[axis], shape.rank, axis));
+			  onnx_count_up(node, ACCEL_I64, 0, shape.dim[axis], shape.rank, axis));
 	return onnx_convert(node, shape.type, in);
 }
 
@@ -164,7 +144,7 @@ int onnx_build_one_hot(struct onnx_node *node)
 	if (!depth || !onnx_shape_of(node, in, &shape) || !onnx_shape_of(node, values, &pair))
 		return node->error;
 	/* Of any type, also a real one. */
-	count = depth->count == 1 ? (int64_t)fmin(fmax(onnx_constant_real(depth, 0), 0), MASK_MAX + 1.0) : 0;
+	count = depth->count == 1 ? (int64_t)fmin(fmax(onnx_constant_real(depth, 0), 0), DEPTH_MAX + 1.0) : 0;
 	if (count < 1 || pair.rank != 1 || pair.dim[0] != 2)
 		onnx_fail(node, -EINVAL, "the depth is no number, or the values are not two");
 	if (shape.rank >= ACCEL_RANK_MAX)
@@ -175,11 +155,11 @@ int onnx_build_one_hot(struct onnx_node *node)
 		shape.dim[i] = shape.dim[i - 1];
 	shape.dim[index] = 1;
 	in = onnx_reshape(node, in, shape.rank, shape.dim);
-	hot = onnx_compare(node, ACI_TCS_COMPARE_EQ, in, count_up(node, shape.type, 0, (uint64_t)count, shape.rank, index));
+	hot = onnx_compare(node, ACI_TCS_COMPARE_EQ, in, onnx_count_up(node, shape.type, 0, (uint64_t)count, shape.rank, index));
 	if (shape.type != ACCEL_U8)
 		hot = onnx_binary(node, ACI_TCS_BINARY_OR, hot,
 				  onnx_compare(node, ACI_TCS_COMPARE_EQ, in,
-					       count_up(node, shape.type, -count, (uint64_t)count, shape.rank, index)));
+					       onnx_count_up(node, shape.type, -count, (uint64_t)count, shape.rank, index)));
 	return onnx_output(node, 0, onnx_select(node, hot, hot_value(node, values, 1), hot_value(node, values, 0)));
 }
 
@@ -187,35 +167,25 @@ int onnx_build_one_hot(struct onnx_node *node)
 int onnx_build_trilu(struct onnx_node *node)
 {
 	bool upper = onnx_attr_int(node, "upper", 1);
-	struct onnx_shape shape, mask = { .type = ACCEL_BOOL, .rank = 2 }, one = { 0 };
-	uint32_t in = onnx_input(node, 0);
+	uint32_t function = upper ? ACI_TCS_COMPARE_GE : ACI_TCS_COMPARE_LE;
+	uint32_t in = onnx_input(node, 0), rows, columns, mask, zero;
+	struct onnx_shape shape, one = { 0 };
 	int64_t diagonal[1] = { 0 };
-	struct onnx_constant *constant;
 	size_t count = 1;
-	uint8_t *data;
 
 	if (onnx_has_input(node, 1) && !onnx_input_ints(node, 1, 1, diagonal, &count))
 		return node->error;
 	if (!onnx_shape_of(node, in, &shape))
 		return node->error;
 	if (shape.rank < 2 || !count) {
-		onnx_fail(node, -EINVAL, "the input has %u dimensions, at least 2 are needed, or k is empty", shape.rank);
+		onnx_fail(node, -EINVAL, "the input has %u dimensions, at least 2 are needed, or k is empty",
+			  shape.rank);
 		return node->error;
 	}
-	mask.dim[0] = shape.dim[shape.rank - 2];
-	mask.dim[1] = shape.dim[shape.rank - 1];
-	if (mask.dim[0] > MASK_MAX / mask.dim[1]) {
-		onnx_fail(node, -ENOTSUP, "matrices of %llu x %llu", (unsigned long long)mask.dim[0],
-			  (unsigned long long)mask.dim[1]);
-		return node->error;
-	}
-	constant = onnx_constant_new(node->import, &mask, (void **)&data);
-	for (uint64_t i = 0; constant && i < constant->count; i++) {
-		int64_t right = (int64_t)(i % mask.dim[1]) - (int64_t)(i / mask.dim[1]);
-
-		data[i] = upper ? right >= diagonal[0] : right <= diagonal[0];
-	}
+	rows = onnx_count_up(node, ACCEL_I64, diagonal[0], shape.dim[shape.rank - 2], 2, 0);
+	columns = onnx_count_up(node, ACCEL_I64, 0, shape.dim[shape.rank - 1], 2, 1);
+	mask = onnx_compare(node, function, columns, rows);
 	one.type = shape.type;
-	return onnx_output(node, 0, onnx_select(node, onnx_constant_tensor(node, constant), in,
-						onnx_constant_tensor(node, onnx_filled(node, &one, (struct onnx_number){ 0 }))));
+	zero = onnx_constant_tensor(node, onnx_filled(node, &one, (struct onnx_number){ 0 }));
+	return onnx_output(node, 0, onnx_select(node, mask, in, zero));
 }

@@ -90,6 +90,30 @@ static struct onnx_value *find_input(struct onnx_node *node, size_t index)
 	return value;
 }
 
+static bool is_half(enum accel_type type)
+{
+	return type == ACCEL_F16 || type == ACCEL_BF16;
+}
+
+/* What the handler computes in float32. */
+static uint32_t widened(struct onnx_node *node, uint32_t tensor)
+{
+	struct onnx_shape shape;
+
+	if (!node->half || !onnx_shape_of(node, tensor, &shape) || !is_half(shape.type))
+		return tensor;
+	return onnx_convert(node, ACCEL_F32, tensor);
+}
+
+static uint32_t narrowed(struct onnx_node *node, uint32_t tensor)
+{
+	struct onnx_shape shape;
+
+	if (!node->half || !onnx_shape_of(node, tensor, &shape) || shape.type != ACCEL_F32)
+		return tensor;
+	return onnx_convert(node, node->half, tensor);
+}
+
 /* The tensor of an input, which becomes a constant of the graph if it is known at load time. */
 uint32_t onnx_input(struct onnx_node *node, size_t index)
 {
@@ -100,7 +124,7 @@ uint32_t onnx_input(struct onnx_node *node, size_t index)
 	if (!value)
 		return 0;
 	err = onnx_value_tensor(node->import, value, &tensor);
-	return err ? explain(node, err) : tensor;
+	return err ? explain(node, err) : widened(node, tensor);
 }
 
 /* NULL: not known at load time, absent, or a failure that is noted in the node. */
@@ -168,6 +192,8 @@ bool onnx_input_shape(struct onnx_node *node, size_t index, struct onnx_shape *s
 		return false;
 	if (constant) {
 		*shape = constant->shape;
+		if (node->half && is_half(shape->type))
+			shape->type = ACCEL_F32;
 		return true;
 	}
 	return onnx_shape_of(node, onnx_input(node, index), shape);
@@ -191,8 +217,10 @@ static struct onnx_value *add_output(struct onnx_node *node, size_t index)
 
 int onnx_output(struct onnx_node *node, size_t index, uint32_t tensor)
 {
-	struct onnx_value *value = add_output(node, index);
+	struct onnx_value *value;
 
+	tensor = narrowed(node, tensor);
+	value = add_output(node, index);
 	if (value)
 		value->tensor = tensor;
 	return node->error;
@@ -352,7 +380,7 @@ static bool can_fold(struct onnx_node *node)
 		if (!onnx_has_input(node, i))
 			continue;
 		constant = onnx_input_if_constant(node, i);
-		if (!constant || constant->count > FOLD_MAX)
+		if (!constant || constant->count > FOLD_MAX || is_half(constant->shape.type))
 			return false;
 	}
 	return true;
@@ -365,7 +393,10 @@ static void check_type(struct onnx_node *node)
 	if (!onnx_has_input(node, 0) || node->op->types == ONNX_ANY ||
 	    !onnx_input_shape(node, 0, &shape))
 		return;
-	if (!(node->op->types & 1u << shape.type))
+	if (is_half(shape.type) && !(node->op->types & 1u << shape.type) &&
+	    node->op->types & ONNX_F32)
+		node->half = shape.type;
+	else if (!(node->op->types & 1u << shape.type))
 		onnx_fail(node, -ENOTSUP, "element type %s of input 0 '%s' is not supported",
 			  onnx_type_name(onnx_type_to_proto(shape.type)), node->proto->input[0]);
 }

@@ -8,15 +8,6 @@
 
 #include "handlers.h"
 
-uint32_t onnx_log_softmax(struct onnx_node *node, uint32_t axis, uint32_t in)
-{
-	uint32_t shifted = onnx_sub(node, in, onnx_reduce(node, ONNX_REDUCE_MAX, 1u << axis, in));
-	uint32_t sum = onnx_reduce(node, ONNX_REDUCE_SUM, 1u << axis,
-				   onnx_unary(node, ACI_TCS_UNARY_EXP, 0, 0, shifted));
-
-	return onnx_sub(node, shifted, onnx_unary(node, ACI_TCS_UNARY_LOG, 0, 0, sum));
-}
-
 static uint32_t softmax(struct onnx_node *node, uint32_t axis, uint32_t in)
 {
 	return node->op->function == HANDLER_LOG_SOFTMAX ? onnx_log_softmax(node, axis, in) :
@@ -140,63 +131,79 @@ int onnx_build_batch_norm(struct onnx_node *node)
 					     per_channel(node, shift, shape.rank)));
 }
 
-struct normalised {
-	uint32_t out;
-	uint32_t mean;
-	uint32_t deviation;
-};
-
-/* (x - mean) / sqrt(variance + epsilon) over @axes. */
-static struct normalised normalise(struct onnx_node *node, float epsilon, uint32_t axes, uint32_t in)
-{
-	struct normalised result;
-	uint32_t centred;
-
-	result.mean = onnx_reduce(node, ONNX_REDUCE_MEAN, axes, in);
-	centred = onnx_sub(node, in, result.mean);
-	result.deviation = standard_deviation(node, epsilon,
-					      onnx_reduce(node, ONNX_REDUCE_MEAN, axes,
-							  onnx_mul(node, centred, centred)));
-	result.out = onnx_div(node, centred, result.deviation);
-	return result;
-}
-
 int onnx_build_instance_norm(struct onnx_node *node)
 {
 	float epsilon = onnx_attr_float(node, "epsilon", 1e-5f);
-	uint32_t in = onnx_input(node, 0), out;
+	uint32_t in = onnx_input(node, 0), scale, bias;
 	struct onnx_shape shape;
 
 	if (!onnx_shape_of(node, in, &shape))
 		return node->error;
 	if (shape.rank < 3)
 		onnx_fail(node, -EINVAL, "input has %u dimensions, at least 3 are needed", shape.rank);
-	out = normalise(node, epsilon, ((1u << shape.rank) - 1) & ~3u, in).out;
-	out = onnx_mul(node, out, per_channel(node, onnx_input(node, 1), shape.rank));
-	return onnx_output(node, 0, onnx_add(node, out, per_channel(node, onnx_input(node, 2), shape.rank)));
+	scale = per_channel(node, onnx_input(node, 1), shape.rank);
+	bias = per_channel(node, onnx_input(node, 2), shape.rank);
+	return onnx_output(node, 0, onnx_normalise(node, ((1u << shape.rank) - 1) & ~3u, epsilon,
+						   in, scale, bias));
+}
+
+/* Outputs of training, where they are asked for. */
+static void layer_statistics(struct onnx_node *node, uint32_t axes, float epsilon, uint32_t in)
+{
+	uint32_t mean, centred, variance, deviation;
+
+	if (!onnx_has_output(node, 1) && !onnx_has_output(node, 2))
+		return;
+	mean = onnx_reduce(node, ONNX_REDUCE_MEAN, axes, in);
+	if (onnx_has_output(node, 1))
+		onnx_output(node, 1, mean);
+	if (!onnx_has_output(node, 2))
+		return;
+	centred = onnx_sub(node, in, mean);
+	variance = onnx_reduce(node, ONNX_REDUCE_MEAN, axes, onnx_mul(node, centred, centred));
+	deviation = standard_deviation(node, epsilon, variance);
+	onnx_output(node, 2, onnx_unary(node, ACI_TCS_UNARY_RECIPROCAL, 0, 0, deviation));
 }
 
 int onnx_build_layer_norm(struct onnx_node *node)
 {
 	float epsilon = onnx_attr_float(node, "epsilon", 1e-5f);
 	int64_t axis = onnx_attr_int(node, "axis", -1);
-	uint32_t in = onnx_input(node, 0), out, first;
-	struct normalised result;
+	uint32_t in = onnx_input(node, 0), scale, bias = ACCEL_TENSOR_NONE, first, axes;
 	struct onnx_shape shape;
 
-	onnx_attr_ignore(node, "stash_type");	/* float32 is the only type here */
+	onnx_attr_ignore(node, "stash_type");	/* float32 is what the card sums up in */
 	if (!onnx_shape_of(node, in, &shape) || !onnx_axis(node, axis, shape.rank, &first))
 		return node->error;
-	result = normalise(node, epsilon, ((1u << shape.rank) - 1) & ~((1u << first) - 1), in);
-	out = onnx_mul(node, result.out, onnx_input(node, 1));
+	axes = ((1u << shape.rank) - 1) & ~((1u << first) - 1);
+	scale = onnx_input(node, 1);
 	if (onnx_has_input(node, 2))
-		out = onnx_add(node, out, onnx_input(node, 2));
-	onnx_output(node, 0, out);
-	if (onnx_has_output(node, 1))
-		onnx_output(node, 1, result.mean);
-	if (onnx_has_output(node, 2))
-		onnx_output(node, 2, onnx_unary(node, ACI_TCS_UNARY_RECIPROCAL, 0, 0, result.deviation));
+		bias = onnx_input(node, 2);
+	onnx_output(node, 0, onnx_normalise(node, axes, epsilon, in, scale, bias));
+	layer_statistics(node, axes, epsilon, in);
 	return node->error;
+}
+
+/* (x - mean) / (deviation + a little), by default over all but the channels */
+int onnx_build_mean_variance_norm(struct onnx_node *node)
+{
+	uint32_t in = onnx_input(node, 0), mean, centred, deviation, mask = 0, index;
+	int64_t axes[ACCEL_RANK_MAX] = { 0, 2, 3 };
+	struct onnx_shape shape;
+	size_t count;
+
+	if (!onnx_attr_ints(node, "axes", ACCEL_RANK_MAX, axes, &count))
+		count = 3;
+	if (!onnx_shape_of(node, in, &shape))
+		return node->error;
+	for (size_t i = 0; i < count; i++)
+		if (onnx_axis(node, axes[i], shape.rank, &index))
+			mask |= 1u << index;
+	mean = onnx_reduce(node, ONNX_REDUCE_MEAN, mask, in);
+	centred = onnx_sub(node, in, mean);
+	deviation = onnx_reduce(node, ONNX_REDUCE_MEAN, mask, onnx_mul(node, centred, centred));
+	deviation = onnx_unary(node, ACI_TCS_UNARY_SQRT, 0, 0, deviation);
+	return onnx_output(node, 0, onnx_div(node, centred, onnx_linear(node, 1, 1e-9f, deviation)));
 }
 
 /* A parameter per channel, or before opset 21 per group, as [1, groups, channels of a group or 1, 1]. */
@@ -215,7 +222,7 @@ int onnx_build_group_norm(struct onnx_node *node)
 {
 	float epsilon = onnx_attr_float(node, "epsilon", 1e-5f);
 	int64_t groups = onnx_attr_int(node, "num_groups", 0);
-	uint32_t in = onnx_input(node, 0), out;
+	uint32_t in = onnx_input(node, 0), scale, bias, out;
 	struct onnx_shape shape;
 
 	onnx_attr_ignore(node, "stash_type");
@@ -225,8 +232,9 @@ int onnx_build_group_norm(struct onnx_node *node)
 		onnx_fail(node, -EINVAL, "the channels do not divide into %lld groups", (long long)groups);
 	in = onnx_reshape(node, in, 4, (uint64_t[]){ shape.dim[0], groups, shape.dim[1] / (groups > 0 ? groups : 1),
 						     onnx_product(&shape, 2, shape.rank) });
-	out = onnx_mul(node, normalise(node, epsilon, 0xc, in).out, per_group(node, onnx_input(node, 1), groups));
-	out = onnx_add(node, out, per_group(node, onnx_input(node, 2), groups));
+	scale = per_group(node, onnx_input(node, 1), groups);
+	bias = per_group(node, onnx_input(node, 2), groups);
+	out = onnx_normalise(node, 0xc, epsilon, in, scale, bias);
 	return onnx_output(node, 0, onnx_reshape(node, out, shape.rank, shape.dim));
 }
 

@@ -79,6 +79,7 @@ struct onnx_node {
 	size_t index;
 	int64_t opset;
 	uint64_t seen;			/* attributes that were asked for */
+	enum accel_type half;		/* that the handler sees as float32; 0: none */
 	int error;			/* first failure */
 	bool explained;			/* the last error's text names this node already */
 };
@@ -200,6 +201,21 @@ uint32_t onnx_binary(struct onnx_node *node, uint32_t function, uint32_t in0, ui
 uint32_t onnx_compare(struct onnx_node *node, uint32_t function, uint32_t in0, uint32_t in1);
 uint32_t onnx_select(struct onnx_node *node, uint32_t condition, uint32_t in0, uint32_t in1);
 uint32_t onnx_arg(struct onnx_node *node, uint32_t function, uint32_t axis, bool last, uint32_t in);
+uint32_t onnx_log_softmax(struct onnx_node *node, uint32_t axis, uint32_t in);
+/** onnx_normalise() - over @axes to mean 0 and variance 1, times scale plus bias */
+uint32_t onnx_normalise(struct onnx_node *node, uint32_t axes, float epsilon, uint32_t in,
+			uint32_t scale, uint32_t bias);
+uint32_t onnx_cumulate(struct onnx_node *node, uint32_t axis, bool exclusive, uint32_t in);
+/** onnx_gather() - the last dimension of @indices holds @count indices, for dimensions from @axis on */
+uint32_t onnx_gather(struct onnx_node *node, uint32_t axis, uint32_t count, uint32_t in,
+		     uint32_t indices);
+uint32_t onnx_scatter(struct onnx_node *node, uint32_t function, uint32_t axis, uint32_t count,
+		      uint32_t data, uint32_t in, uint32_t indices);
+uint32_t onnx_top_k(struct onnx_node *node, uint32_t axis, bool least, uint64_t k, uint32_t in,
+		    uint32_t *indices);
+/** onnx_count_up() - first, first + 1, ... along @axis of @rank, made on the card */
+uint32_t onnx_count_up(struct onnx_node *node, enum accel_type type, int64_t first, uint64_t count,
+		       uint32_t rank, uint32_t axis);
 uint32_t onnx_add(struct onnx_node *node, uint32_t in0, uint32_t in1);
 uint32_t onnx_sub(struct onnx_node *node, uint32_t in0, uint32_t in1);
 uint32_t onnx_mul(struct onnx_node *node, uint32_t in0, uint32_t in1);
@@ -220,7 +236,10 @@ uint32_t onnx_concat(struct onnx_node *node, uint32_t axis, const uint32_t *in, 
 uint64_t onnx_product(const struct onnx_shape *shape, uint32_t begin, uint32_t end);
 
 /* Reductions over axes (bit i: axis i), all kept with length 1. reduce.c */
-enum onnx_reduction { ONNX_REDUCE_MEAN, ONNX_REDUCE_SUM, ONNX_REDUCE_MAX, ONNX_REDUCE_MIN, ONNX_REDUCE_PROD };
+enum onnx_reduction {
+	ONNX_REDUCE_MEAN, ONNX_REDUCE_SUM, ONNX_REDUCE_MAX, ONNX_REDUCE_MIN, ONNX_REDUCE_PROD,
+	ONNX_REDUCE_L1, ONNX_REDUCE_L2, ONNX_REDUCE_SUM_SQUARE,
+};
 
 uint32_t onnx_reduce(struct onnx_node *node, enum onnx_reduction kind, uint32_t axes, uint32_t in);
 

@@ -6,7 +6,7 @@
  *	X(name, since, until, types, constants, function, build, fold)
  *
  * name, since, until: operator and the opset versions that the row serves
- * types: of the first input
+ * types: of the first input; float16 and bfloat16 pass where float32 does
  * constants: bit i: input i must be known when the model is loaded
  * function: for build and fold, where they serve several operators
  * build: adds it to the graph; NULL: it is only computed on constants
@@ -27,10 +27,13 @@
 #define ONNX_I32	(1u << ACCEL_I32)
 #define ONNX_I64	(1u << ACCEL_I64)
 #define ONNX_BOOL	(1u << ACCEL_BOOL)
-#define ONNX_ANY	(ONNX_F32 | ONNX_I8 | ONNX_U8 | ONNX_I32 | ONNX_I64 | ONNX_BOOL)
+/* Halves are computed as float32 wherever that is listed and they are not. */
+#define ONNX_HALVES	(1u << ACCEL_F16 | 1u << ACCEL_BF16)
 
 #define ONNX_INTS	(ONNX_I8 | ONNX_U8 | ONNX_I32 | ONNX_I64)
 #define ONNX_NUMBERS	(ONNX_F32 | ONNX_INTS)
+#define ONNX_VALUES	(ONNX_NUMBERS | ONNX_BOOL)
+#define ONNX_ANY	(ONNX_VALUES | ONNX_HALVES)
 #define ONNX_LAST		ONNX_OPSET_MAX
 
 #define ONNX_OPERATOR_TABLE(X) \
@@ -45,7 +48,7 @@
 	X("DequantizeLinear", 10, ONNX_LAST, ONNX_I8 | ONNX_U8 | ONNX_I32, 0, 0, onnx_build_dequantize, NULL) \
 	X("Div", 7, ONNX_LAST, ONNX_NUMBERS, 0, ACI_TCS_BINARY_DIV, onnx_build_binary, onnx_fold_binary) \
 	X("Elu", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_elu, NULL) \
-	X("Equal", 7, ONNX_LAST, ONNX_ANY, 0, ACI_TCS_COMPARE_EQ, onnx_build_compare, onnx_fold_compare) \
+	X("Equal", 7, ONNX_LAST, ONNX_VALUES, 0, ACI_TCS_COMPARE_EQ, onnx_build_compare, onnx_fold_compare) \
 	X("Erf", 9, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_ERF, onnx_build_unary, NULL) \
 	X("Exp", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_EXP, onnx_build_unary, NULL) \
 	X("Floor", 7, ONNX_LAST, ONNX_F32, 0, ACI_TCS_UNARY_FLOOR, onnx_build_unary, onnx_fold_unary) \
@@ -129,9 +132,9 @@
 	X("ReduceL2", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_L2, onnx_build_reduce, NULL) \
 	X("ReduceLogSum", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_LOG_SUM, onnx_build_reduce, NULL) \
 	X("ReduceLogSumExp", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_LOG_SUM_EXP, onnx_build_reduce, NULL) \
-	X("ReduceMax", 7, ONNX_LAST, ONNX_ANY, 0x2, HANDLER_REDUCE_MAX, onnx_build_reduce, NULL) \
+	X("ReduceMax", 7, ONNX_LAST, ONNX_VALUES, 0x2, HANDLER_REDUCE_MAX, onnx_build_reduce, NULL) \
 	X("ReduceMean", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_MEAN, onnx_build_reduce, NULL) \
-	X("ReduceMin", 7, ONNX_LAST, ONNX_ANY, 0x2, HANDLER_REDUCE_MIN, onnx_build_reduce, NULL) \
+	X("ReduceMin", 7, ONNX_LAST, ONNX_VALUES, 0x2, HANDLER_REDUCE_MIN, onnx_build_reduce, NULL) \
 	X("ReduceProd", 7, ONNX_LAST, ONNX_F32 | ONNX_I32 | ONNX_I64, 0x2, HANDLER_REDUCE_PROD, onnx_build_reduce, onnx_fold_reduce_prod) \
 	X("ReduceSum", 7, ONNX_LAST, ONNX_F32 | ONNX_I32 | ONNX_I64, 0x2, HANDLER_REDUCE_SUM, onnx_build_reduce, NULL) \
 	X("ReduceSumSquare", 7, ONNX_LAST, ONNX_F32, 0x2, HANDLER_REDUCE_SUM_SQUARE, onnx_build_reduce, NULL) \
@@ -146,6 +149,18 @@
 	X("LogSoftmax", 13, ONNX_LAST, ONNX_F32, 0, HANDLER_LOG_SOFTMAX, onnx_build_softmax, NULL) \
 	X("Softmax", 7, 12, ONNX_F32, 0, HANDLER_SOFTMAX, onnx_build_softmax_flat, NULL) \
 	X("Softmax", 13, ONNX_LAST, ONNX_F32, 0, HANDLER_SOFTMAX, onnx_build_softmax, NULL) \
+	X("MeanVarianceNormalization", 9, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_mean_variance_norm, NULL) \
+	/* indices and orders */ \
+	X("Compress", 9, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_compress, NULL) \
+	X("CumSum", 11, ONNX_LAST, ONNX_F32 | ONNX_I32 | ONNX_I64, 0x2, 0, onnx_build_cum_sum, NULL) \
+	X("GatherElements", 11, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_gather_elements, NULL) \
+	X("GatherND", 11, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_gather_nd, NULL) \
+	X("MaxUnpool", 9, ONNX_LAST, ONNX_F32, 0x4, 0, onnx_build_max_unpool, NULL) \
+	X("ReverseSequence", 10, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_reverse_sequence, NULL) \
+	X("Scatter", 9, 10, ONNX_ANY, 0, 0, onnx_build_scatter_elements, NULL) \
+	X("ScatterElements", 11, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_scatter_elements, NULL) \
+	X("ScatterND", 11, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_scatter_nd, NULL) \
+	X("TopK", 7, ONNX_LAST, ONNX_NUMBERS, 0x2, 0, onnx_build_top_k, NULL) \
 	/* losses */ \
 	X("NegativeLogLikelihoodLoss", 12, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_nll_loss, NULL) \
 	X("SoftmaxCrossEntropyLoss", 12, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_softmax_loss, NULL) \
@@ -159,13 +174,13 @@
 	X("Dropout", 7, ONNX_LAST, ONNX_ANY, 0x4, 0, onnx_build_dropout, NULL) \
 	X("Expand", 8, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_expand, NULL) \
 	X("Flatten", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_flatten, NULL) \
-	X("Gather", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_gather, onnx_fold_gather) \
+	X("Gather", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_gather, onnx_fold_gather) \
 	X("Identity", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_identity, NULL) \
 	X("Pad", 7, ONNX_LAST, ONNX_ANY, 0xa, 0, onnx_build_pad, NULL) \
 	X("Range", 11, ONNX_LAST, ONNX_ANY, 0x7, 0, NULL, onnx_fold_range) \
 	X("Reshape", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_reshape, onnx_fold_reshape) \
-	X("Resize", 10, 10, ONNX_ANY, 0x2, 0, onnx_build_resize, NULL) \
-	X("Resize", 11, ONNX_LAST, ONNX_ANY, 0xe, 0, onnx_build_resize, NULL) \
+	X("Resize", 10, 10, ONNX_VALUES, 0x2, 0, onnx_build_resize, NULL) \
+	X("Resize", 11, ONNX_LAST, ONNX_VALUES, 0xe, 0, onnx_build_resize, NULL) \
 	X("Shape", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_shape, NULL) \
 	X("Size", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_size, NULL) \
 	X("Slice", 7, ONNX_LAST, ONNX_ANY, 0x1e, 0, onnx_build_slice, onnx_fold_slice) \
@@ -175,6 +190,6 @@
 	X("Tile", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_tile, NULL) \
 	X("Transpose", 7, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_transpose, NULL) \
 	X("Unsqueeze", 7, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_unsqueeze, onnx_fold_unsqueeze) \
-	X("Upsample", 7, 9, ONNX_ANY, 0x2, 0, onnx_build_upsample, NULL)
+	X("Upsample", 7, 9, ONNX_VALUES, 0x2, 0, onnx_build_upsample, NULL)
 
 #endif

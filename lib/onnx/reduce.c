@@ -6,6 +6,8 @@
 
 #include "handlers.h"
 
+#define EACH	(1u << ACCEL_RANK_MAX)	/* no axis at all: elements are changed one by one */
+
 static uint32_t reduce_once(struct onnx_node *node, uint32_t function, uint32_t axes, uint32_t in)
 {
 	uint32_t out = 0;
@@ -23,20 +25,29 @@ uint32_t onnx_reduce(struct onnx_node *node, enum onnx_reduction kind, uint32_t 
 	static const uint32_t functions[] = {
 		[ONNX_REDUCE_MEAN] = ACI_TCS_REDUCTION_MEAN, [ONNX_REDUCE_SUM] = ACI_TCS_REDUCTION_SUM,
 		[ONNX_REDUCE_MAX] = ACI_TCS_REDUCTION_MAX, [ONNX_REDUCE_MIN] = ACI_TCS_REDUCTION_MIN,
-		[ONNX_REDUCE_PROD] = ACI_TCS_REDUCTION_PROD,
+		[ONNX_REDUCE_PROD] = ACI_TCS_REDUCTION_PROD, [ONNX_REDUCE_L1] = ACI_TCS_REDUCTION_L1,
+		[ONNX_REDUCE_L2] = ACI_TCS_REDUCTION_L2,
+		[ONNX_REDUCE_SUM_SQUARE] = ACI_TCS_REDUCTION_SUM_SQUARE,
 	};
+	uint32_t function = functions[kind];
 	struct onnx_shape shape;
 	uint64_t count = 1;
 
 	if (!axes || !onnx_shape_of(node, in, &shape))
 		return in;
+	axes &= ~EACH;
 	for (uint32_t i = 0; i < shape.rank; i++)
 		count *= axes >> i & 1 ? shape.dim[i] : 1;
 	if (count <= ACI_TCS_REDUCE_MAX)
-		return reduce_once(node, functions[kind], axes, in);
-	for (uint32_t i = 0; i < shape.rank; i++)
-		if (axes >> i & 1)
-			in = reduce_once(node, functions[kind], 1u << i, in);
+		return reduce_once(node, function, axes, in);
+	for (uint32_t i = 0; i < shape.rank; i++) {
+		if (!(axes >> i & 1))
+			continue;
+		in = reduce_once(node, function, 1u << i, in);
+		/* Squares are made once. */
+		if (kind == ONNX_REDUCE_SUM_SQUARE)
+			function = ACI_TCS_REDUCTION_SUM;
+	}
 	return in;
 }
 
@@ -63,12 +74,11 @@ static uint32_t reduce(struct onnx_node *node, uint32_t axes, uint32_t in)
 	case HANDLER_REDUCE_PROD:
 		return onnx_reduce(node, ONNX_REDUCE_PROD, axes, in);
 	case HANDLER_REDUCE_L1:
-		return onnx_reduce(node, ONNX_REDUCE_SUM, axes, onnx_unary(node, ACI_TCS_UNARY_ABS, 0, 0, in));
+		return onnx_reduce(node, ONNX_REDUCE_L1, axes ? axes : EACH, in);
 	case HANDLER_REDUCE_L2:
+		return onnx_reduce(node, ONNX_REDUCE_L2, axes ? axes : EACH, in);
 	case HANDLER_REDUCE_SUM_SQUARE:
-		sum = onnx_reduce(node, ONNX_REDUCE_SUM, axes, onnx_mul(node, in, in));
-		return node->op->function == HANDLER_REDUCE_L2 ?
-		       onnx_unary(node, ACI_TCS_UNARY_SQRT, 0, 0, sum) : sum;
+		return onnx_reduce(node, ONNX_REDUCE_SUM_SQUARE, axes ? axes : EACH, in);
 	case HANDLER_REDUCE_LOG_SUM:
 		sum = onnx_reduce(node, ONNX_REDUCE_SUM, axes, in);
 		return onnx_unary(node, ACI_TCS_UNARY_LOG, 0, 0, sum);

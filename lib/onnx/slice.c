@@ -5,7 +5,7 @@
 
 #include "handlers.h"
 
-#define PARTS_MAX	1024	/* inputs of Concat, runs of picked elements */
+#define PARTS_MAX	1024	/* inputs of Concat, outputs of Split */
 
 /* ONNX's clamping of one axis; the length may be 0. @step is not 0. */
 static void resolve(int64_t start, int64_t end, int64_t step, uint64_t size, struct onnx_range *range)
@@ -190,97 +190,4 @@ int onnx_build_concat(struct onnx_node *node)
 	onnx_output(node, 0, onnx_concat(node, index, parts, count));
 	free(parts);
 	return node->error;
-}
-
-/* How many of @from go on in one step that is not 0. */
-static uint64_t run_length(const int64_t *from, uint64_t count)
-{
-	uint64_t length = 2;
-
-	if (count < 2 || from[0] == from[1])
-		return 1;
-	while (length < count && from[length] - from[length - 1] == from[1] - from[0])
-		length++;
-	return length;
-}
-
-/* Elements @from of an axis, in runs; the caller has checked that they are inside. */
-uint32_t onnx_pick(struct onnx_node *node, uint32_t in, uint32_t axis, const int64_t *from, uint64_t count)
-{
-	uint32_t parts[PARTS_MAX] = { 0 }, part_count = 0;
-	uint64_t begin[ACCEL_RANK_MAX] = { 0 };
-	int64_t step[ACCEL_RANK_MAX];
-	struct onnx_shape shape;
-
-	if (!onnx_shape_of(node, in, &shape))
-		return 0;
-	for (uint32_t i = 0; i < shape.rank; i++)
-		step[i] = 1;
-	for (uint64_t i = 0; i < count && !node->error; i += shape.dim[axis]) {
-		if (part_count == PARTS_MAX)
-			return onnx_fail(node, -ENOTSUP, "picks elements in more than %d runs", PARTS_MAX);
-		shape.dim[axis] = run_length(from + i, count - i);
-		begin[axis] = from[i];
-		step[axis] = shape.dim[axis] > 1 ? from[i + 1] - from[i] : 1;
-		parts[part_count++] = onnx_slice(node, in, begin, shape.dim, step);
-	}
-	return part_count == 1 ? parts[0] : onnx_concat(node, axis, parts, part_count);
-}
-
-/* Rows at known indices; the indices' shape takes the place of the axis. */
-static uint32_t gather_rows(struct onnx_node *node, uint32_t in, uint32_t axis, uint64_t size,
-			    const struct onnx_constant *indices)
-{
-	int64_t *from = calloc(indices->count, sizeof(*from));
-	uint32_t out = 0;
-
-	if (!from)
-		return onnx_fail(node, -ENOMEM, "no memory");
-	for (uint64_t i = 0; i < indices->count && !node->error; i++) {
-		int64_t at = onnx_constant_int(indices, i);
-
-		from[i] = at < 0 ? at + (int64_t)size : at;
-		if (from[i] < 0 || (uint64_t)from[i] >= size)
-			onnx_fail(node, -EINVAL, "index %lld is outside of the axis", (long long)at);
-	}
-	if (!node->error)
-		out = onnx_pick(node, in, axis, from, indices->count);
-	free(from);
-	return out;
-}
-
-int onnx_build_gather(struct onnx_node *node)
-{
-	int64_t axis = onnx_attr_int(node, "axis", 0);
-	const struct onnx_constant *indices = onnx_input_constant(node, 1);
-	uint32_t in = onnx_input(node, 0), index;
-	struct onnx_shape shape, out;
-
-	if (!onnx_shape_of(node, in, &shape) || !onnx_axis(node, axis, shape.rank, &index) || !indices)
-		return node->error;
-	if (!indices->count)
-		onnx_fail(node, -ENOTSUP, "the result has no elements");
-	if (!onnx_gather_shape(node, &shape, &indices->shape, index, &out))
-		return node->error;
-	in = gather_rows(node, in, index, shape.dim[index], indices);
-	return onnx_output(node, 0, onnx_reshape(node, in, out.rank, out.dim));
-}
-
-bool onnx_gather_shape(struct onnx_node *node, const struct onnx_shape *in, const struct onnx_shape *indices,
-		       uint32_t axis, struct onnx_shape *out)
-{
-	if (indices->type != ACCEL_I64 && indices->type != ACCEL_I32)
-		onnx_fail(node, -EINVAL, "the indices are not integers");
-	if (in->rank - 1 + indices->rank > ACCEL_RANK_MAX)
-		onnx_fail(node, -ENOTSUP, "the result has more than %d dimensions", ACCEL_RANK_MAX);
-	if (node->error)
-		return false;
-	*out = (struct onnx_shape){ .type = in->type };
-	for (uint32_t i = 0; i < axis; i++)
-		out->dim[out->rank++] = in->dim[i];
-	for (uint32_t i = 0; i < indices->rank; i++)
-		out->dim[out->rank++] = indices->dim[i];
-	for (uint32_t i = axis + 1; i < in->rank; i++)
-		out->dim[out->rank++] = in->dim[i];
-	return true;
 }

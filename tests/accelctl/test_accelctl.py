@@ -322,7 +322,7 @@ def test_npy_headers(tool):
 
 
 def test_npy_types(tool):
-    kinds = {"float32": TensorProto.FLOAT, "int8": TensorProto.INT8, "uint8": TensorProto.UINT8,
+    kinds = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "int8": TensorProto.INT8, "uint8": TensorProto.UINT8,
              "int32": TensorProto.INT32, "int64": TensorProto.INT64, "bool": TensorProto.BOOL}
     for name, kind in kinds.items():
         save_model(tool.file("t.onnx"), [helper.make_node("Transpose", ["x"], ["y"])],
@@ -356,7 +356,7 @@ def test_onnx_errors(tool):
     refuse_model(tool, ["attribute 'strange'"], [node("Relu", ["x"], ["y"], strange=1)])
     refuse_model(tool, ["(Softmax)", "axis 9"], [node("Softmax", ["x"], ["y"], axis=9)])
     refuse_model(tool, ["dimension 1 ('m')"], [node("Relu", ["x"], ["y"])], [value("x", ["n", "m"])])
-    refuse_model(tool, ["float16"], [node("Relu", ["x"], ["y"])], [value("x", ["n", 4], TensorProto.FLOAT16)])
+    refuse_model(tool, ["uint16"], [node("Relu", ["x"], ["y"])], [value("x", ["n", 4], TensorProto.UINT16)])
     refuse_model(tool, ["overflows"], [node("Relu", ["x"], ["y"])], [value("x", [2 ** 40, 2 ** 40])])
     weight = numpy_helper.from_array(numpy.zeros((4, 3), numpy.float32), "w")
     matmul = [node("MatMul", ["x", "w"], ["y"])]

@@ -291,13 +291,60 @@ static bool same_shape(const struct accel_tensor_info *info, const Onnx__TensorP
 	return true;
 }
 
-static bool is_close(float found, float expected)
+static bool is_close(float found, float expected, double relative)
 {
 	if (isnan(expected) || isnan(found))
 		return isnan(expected) && isnan(found);
 	if (isinf(expected) || isinf(found))
 		return expected == found;
-	return fabs((double)found - expected) <= ABSOLUTE + RELATIVE * fabs(expected);
+	return fabs((double)found - expected) <= ABSOLUTE + relative * fabs(expected);
+}
+
+/* Halves as float32: to be freed. Others: NULL. */
+static float *widen(const struct accel_tensor_info *info, const void *data)
+{
+	uint64_t count = info->bytes / 2;
+	bool f16 = info->type == ACCEL_F16;
+	float *wide;
+
+	if (!f16 && info->type != ACCEL_BF16)
+		return NULL;
+	wide = calloc(count, sizeof(*wide));
+	for (uint64_t i = 0; wide && i < count; i++) {
+		uint16_t bits = ((const uint16_t *)data)[i];
+		uint32_t upper = (uint32_t)bits << 16;
+
+		if (f16)
+			wide[i] = (float)*(const _Float16 *)&bits;
+		else
+			memcpy(&wide[i], &upper, sizeof(upper));
+	}
+	return wide;
+}
+
+static int compare_floats(struct test *test, const struct accel_tensor_info *info, const float *found,
+			  const float *expected, uint64_t count)
+{
+	/* ONNX's own bfloat16 results are cut off, not rounded. */
+	double relative = info->type == ACCEL_BF16 ? 0x1p-7 : RELATIVE;
+
+	for (uint64_t i = 0; i < count; i++)
+		if (!is_close(found[i], expected[i], relative))
+			return fail(test, -EDOM, "output '%s' element %llu is %.9g, expected %.9g", info->name,
+				    (unsigned long long)i, found[i], expected[i]);
+	return 0;
+}
+
+static int compare_halves(struct test *test, const struct accel_tensor_info *info, const void *found,
+			  const void *expected)
+{
+	float *is = widen(info, found), *should = widen(info, expected);
+	int err = is && should ? compare_floats(test, info, is, should, info->bytes / 2) :
+				 fail(test, -ENOMEM, "no memory");
+
+	free(is);
+	free(should);
+	return err;
 }
 
 static int compare(struct test *test, const struct accel_tensor_info *info, const void *found,
@@ -308,17 +355,12 @@ static int compare(struct test *test, const struct accel_tensor_info *info, cons
 
 	if (!same_shape(info, tensor) || !expected)
 		return fail(test, -EDOM, "output '%s' differs in shape or type", info->name);
+	if (info->type == ACCEL_F16 || info->type == ACCEL_BF16)
+		return compare_halves(test, info, found, expected);
 	if (info->type != ACCEL_F32)
 		return memcmp(found, expected, info->bytes) ?
 		       fail(test, -EDOM, "output '%s' differs", info->name) : 0;
-	for (uint64_t i = 0; i < count; i++) {
-		float is = ((const float *)found)[i], should = ((const float *)expected)[i];
-
-		if (!is_close(is, should))
-			return fail(test, -EDOM, "output '%s' element %llu is %.9g, expected %.9g", info->name,
-				    (unsigned long long)i, is, should);
-	}
-	return 0;
+	return compare_floats(test, info, found, expected, count);
 }
 
 static int run_and_compare(struct test *test, struct accel_model *model, struct accel_stream *stream,

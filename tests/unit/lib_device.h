@@ -87,6 +87,10 @@ test_function test_weights_direct, test_weights_in_place, test_weights_errors;
 /* lib_device_reduce.c */
 test_function test_graph_compare_select, test_graph_select_broadcast, test_graph_reduce,
 	test_graph_arg, test_graph_reduce_errors;
+/* lib_device_index.c */
+test_function test_graph_gather, test_graph_gather_pairs, test_graph_scatter, test_graph_top_k,
+	test_graph_cumulate, test_graph_normalise, test_graph_log_softmax, test_graph_fill,
+	test_graph_half, test_graph_index_errors, test_gather_out_of_bounds, test_program_index;
 /* lib_device_onnx.c */
 test_function test_onnx_external, test_onnx_in_file, test_onnx_external_errors;
 

@@ -537,7 +537,7 @@ void test_graph_errors(void **state)
 	assert_ret(-EINVAL, accel_graph_conv(graph, 0, &large, i4, i4, 999, &out));
 	assert_ret(-EINVAL, accel_graph_pool(graph, ACI_TCS_OP_POOL_MAX, &large, i4, &out));
 	assert_ret(-EINVAL, accel_graph_pool(graph, 0, &large, i4, &out));
-	assert_ret(-ENOTSUP, accel_graph_convert(graph, (enum accel_type)2, a, &out) == -EINVAL
+	assert_ret(-ENOTSUP, accel_graph_convert(graph, (enum accel_type)4, a, &out) == -EINVAL
 				     ? -ENOTSUP
 				     : 0);
 	assert_ret(-EINVAL, accel_graph_reshape(graph, a, 2, other, &out));

@@ -23,6 +23,7 @@ static const struct {
 	enum accel_type type;
 } types[] = {
 	{ "<f4", "float32", ACCEL_F32 },
+	{ "<f2", "float16", ACCEL_F16 },
 	{ "|i1", "int8", ACCEL_I8 },
 	{ "|u1", "uint8", ACCEL_U8 },
 	{ "<i4", "int32", ACCEL_I32 },

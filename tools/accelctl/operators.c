@@ -23,7 +23,8 @@ static const struct {
 	unsigned int bit;
 	const char *name;
 } type_names[] = {
-	{ ONNX_F32, "float32" }, { ONNX_I8, "int8" }, { ONNX_U8, "uint8" },
+	{ ONNX_F32, "float32" }, { ONNX_F32 | 1u << ACCEL_F16, "float16" },
+	{ ONNX_F32 | 1u << ACCEL_BF16, "bfloat16" }, { ONNX_I8, "int8" }, { ONNX_U8, "uint8" },
 	{ ONNX_I32, "int32" }, { ONNX_I64, "int64" }, { ONNX_BOOL, "bool" },
 };
 

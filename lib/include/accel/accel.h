@@ -295,7 +295,7 @@ const char *accel_status_text(uint32_t status);
 /* --- Programs: operations on strided views ----------------------------------------------- */
 
 enum accel_type {	/* as ACI_TCS_TYPE_* */
-	ACCEL_F32 = 1, ACCEL_I8 = 7, ACCEL_U8 = 8, ACCEL_I32 = 10, ACCEL_I64 = 11, ACCEL_BOOL = 12,
+	ACCEL_F32 = 1, ACCEL_F16 = 2, ACCEL_BF16 = 3, ACCEL_I8 = 7, ACCEL_U8 = 8, ACCEL_I32 = 10, ACCEL_I64 = 11, ACCEL_BOOL = 12,
 };
 
 /** accel_type_bytes() - size of an element; 0: unknown type. Thread-safe. */
@@ -412,6 +412,64 @@ int accel_program_conv(struct accel_program *program, uint32_t activation, const
 		       const struct accel_view *bias, const struct accel_view *out);
 int accel_program_pool(struct accel_program *program, uint32_t opcode, const struct accel_window *window,
 		       const struct accel_view *in, const struct accel_view *out);
+
+/**
+ * accel_program_fill() - all elements of @out become @value, an element of its type
+ *
+ * One program is built by one thread at a time, as with all that follow.
+ */
+int accel_program_fill(struct accel_program *program, const void *value, const struct accel_view *out);
+/** accel_program_range() - @value + @step * index along @axis; f32, i32 and i64 */
+int accel_program_range(struct accel_program *program, uint32_t axis, const void *value, const void *step,
+			const struct accel_view *out);
+/** accel_program_log_softmax() - the logarithm of accel_program_softmax() */
+int accel_program_log_softmax(struct accel_program *program, uint32_t axis, const struct accel_view *in,
+			      const struct accel_view *out);
+/**
+ * accel_program_normalise() - out = normalised in * scale + bias
+ * @function: ACI_TCS_NORMALISE_*
+ * @axes: bit i: a row spans dimension i
+ * @scale: repeats to the shape of @out; NULL: none
+ * @bias: likewise
+ */
+int accel_program_normalise(struct accel_program *program, uint32_t function, uint32_t axes, float epsilon,
+			    const struct accel_view *in, const struct accel_view *scale,
+			    const struct accel_view *bias, const struct accel_view *out);
+/**
+ * accel_program_cumulate() - sums along @axis up to each element
+ * @function: ACI_TCS_CUMULATE_*
+ * @exclusive: without the element itself
+ */
+int accel_program_cumulate(struct accel_program *program, uint32_t function, uint32_t axis, bool exclusive,
+			   const struct accel_view *in, const struct accel_view *out);
+/**
+ * accel_program_gather() - elements of @in at the places that @indices (i32, i64) says
+ * @axis: the first dimension that is indexed
+ * @count: dimensions that are: the last dimension of @indices
+ *
+ * @indices has the shape of @out, or 1 in places, and one dimension more. An
+ * index outside of its dimension fails the run: -EINVAL of the stream.
+ */
+int accel_program_gather(struct accel_program *program, uint32_t axis, uint32_t count,
+			 const struct accel_view *in, const struct accel_view *indices,
+			 const struct accel_view *out);
+/**
+ * accel_program_scatter() - change @out at the places that @indices says by the elements of @in
+ * @function: ACI_TCS_SCATTER_*
+ *
+ * Other elements of @out stay. @indices as accel_program_gather(), with the shape of @in.
+ */
+int accel_program_scatter(struct accel_program *program, uint32_t function, uint32_t axis, uint32_t count,
+			  const struct accel_view *in, const struct accel_view *indices,
+			  const struct accel_view *out);
+/**
+ * accel_program_top_k() - the greatest elements along @axis, in order, and their indices (i64)
+ * @least: the least instead
+ *
+ * How many: the size of the outputs along @axis.
+ */
+int accel_program_top_k(struct accel_program *program, uint32_t axis, bool least, const struct accel_view *in,
+			const struct accel_view *out, const struct accel_view *indices);
 
 /** accel_program_supports() - would the card take @opcode with @function on these types? Thread-safe. */
 bool accel_program_supports(struct accel_device *device, uint32_t opcode, uint32_t function,
@@ -537,6 +595,30 @@ int accel_graph_conv(struct accel_graph *graph, uint32_t activation, const struc
 		     uint32_t in, uint32_t weights, uint32_t bias, uint32_t *out);
 int accel_graph_pool(struct accel_graph *graph, uint32_t opcode, const struct accel_window *window, uint32_t in,
 		     uint32_t *out);
+int accel_graph_log_softmax(struct accel_graph *graph, uint32_t axis, uint32_t in, uint32_t *out);
+/** accel_graph_normalise() - as accel_program_normalise(); @scale and @bias may be ACCEL_TENSOR_NONE */
+int accel_graph_normalise(struct accel_graph *graph, uint32_t function, uint32_t axes, float epsilon, uint32_t in,
+			  uint32_t scale, uint32_t bias, uint32_t *out);
+int accel_graph_cumulate(struct accel_graph *graph, uint32_t function, uint32_t axis, bool exclusive, uint32_t in,
+			 uint32_t *out);
+int accel_graph_gather(struct accel_graph *graph, uint32_t axis, uint32_t count, uint32_t in, uint32_t indices,
+		       uint32_t *out);
+/**
+ * accel_graph_scatter() - as accel_program_scatter() on a copy of @data, which is @out
+ *
+ * Dimensions of @data that are not indexed may be larger than those of @in.
+ */
+int accel_graph_scatter(struct accel_graph *graph, uint32_t function, uint32_t axis, uint32_t count,
+			uint32_t data, uint32_t in, uint32_t indices, uint32_t *out);
+/** accel_graph_top_k() - as accel_program_top_k(), @k of them */
+int accel_graph_top_k(struct accel_graph *graph, uint32_t axis, bool least, uint64_t k, uint32_t in,
+		      uint32_t *out, uint32_t *indices);
+/** accel_graph_fill() - a new tensor, all elements @value, an element of its type */
+int accel_graph_fill(struct accel_graph *graph, enum accel_type type, uint32_t rank, const uint64_t *shape,
+		     const void *value, uint32_t *out);
+/** accel_graph_range() - a new tensor as accel_program_range() has it */
+int accel_graph_range(struct accel_graph *graph, enum accel_type type, uint32_t rank, const uint64_t *shape,
+		      uint32_t axis, const void *value, const void *step, uint32_t *out);
 int accel_graph_convert(struct accel_graph *graph, enum accel_type type, uint32_t in, uint32_t *out);
 /* Views: no work on the card where the layout allows it, else a copy. */
 int accel_graph_reshape(struct accel_graph *graph, uint32_t in, uint32_t rank, const uint64_t *shape, uint32_t *out);
