@@ -21,6 +21,7 @@ struct compile_storage {
 struct compile {
 	struct accel_graph *graph;
 	struct accel_model *model;
+	const struct model_options *options;
 	bool in_place;			/* constants in files stay there */
 	struct compile_storage *storages;
 	bool *op_needed;
@@ -230,10 +231,10 @@ static int compile_buffers(const struct compile *compile, struct accel_model *mo
 	enum accel_placement placement = card ? ACCEL_MEMORY_CARD : ACCEL_MEMORY_HOST;
 	int ret = 0;
 
-	if (compile->workspace_bytes)
+	if (compile->workspace_bytes && !compile->options->no_workspace)
 		ret = accel_buffer_create(model->context, compile->workspace_bytes, placement, 0,
 					  &model->workspace);
-	if (!ret && compile->constant_bytes)
+	if (!ret && compile->constant_bytes && !model->shares_constants)
 		ret = accel_buffer_create(model->context, compile->constant_bytes, placement,
 					  ACCEL_BUFFER_READONLY, &model->constants);
 	return ret;
@@ -287,7 +288,7 @@ static int keep_constants(const struct compile *compile)
 	struct accel_model *model = compile->model;
 	int ret = 0;
 
-	if (!model->keeps_weights)
+	if (!model->keeps_weights || model->shares_constants)
 		return 0;
 	model->pieces = calloc(graph->storage_count, sizeof(*model->pieces));
 	if (!model->pieces)
@@ -297,6 +298,46 @@ static int keep_constants(const struct compile *compile)
 		    !compile->storages[i].in_place && graph->storages[i].bytes)
 			ret = keep_constant(compile, i);
 	return ret;
+}
+
+static bool constant_is_piece(const struct compile *compile, uint32_t index,
+			      const struct accel_model *like, const struct model_piece *piece)
+{
+	const struct graph_storage *storage = &compile->graph->storages[index];
+	const struct graph_file *a, *b;
+
+	if (piece->offset != compile->storages[index].offset || piece->bytes != storage->bytes ||
+	    !piece->data != !storage->data)
+		return false;
+	if (storage->data)
+		return !memcmp(piece->data, storage->data, storage->bytes);
+	a = compile->graph->files[storage->file];
+	b = like->files[piece->file].file;
+	return piece->file_offset == storage->file_offset && a->device == b->device &&
+	       a->inode == b->inode;
+}
+
+/* Another batch size of a model: the same constants, at the same places. */
+static void compile_share(const struct compile *compile, struct accel_model *model)
+{
+	const struct accel_model *like = compile->options->like;
+	const struct accel_graph *graph = compile->graph;
+	uint32_t next = 0;
+
+	if (!like || like->is_lost || !like->constants ||
+	    like->stats.constant_bytes != compile->constant_bytes)
+		return;
+	for (uint32_t i = 0; i < graph->storage_count; i++) {
+		if (graph->storages[i].kind != STORAGE_CONSTANT || !compile->storages[i].needed ||
+		    compile->storages[i].in_place || !graph->storages[i].bytes)
+			continue;
+		if (next == like->piece_count ||
+		    !constant_is_piece(compile, i, like, &like->pieces[next++]))
+			return;
+	}
+	model->shares_constants = next == like->piece_count;
+	if (model->shares_constants)
+		model->constants = like->constants;
 }
 
 static int upload_constants(const struct compile *compile, struct accel_stream *stream)
@@ -309,7 +350,7 @@ static int upload_constants(const struct compile *compile, struct accel_stream *
 			continue;
 		if (compile->storages[i].in_place)
 			compile->model->weights.in_place_bytes += graph->storages[i].bytes;
-		else
+		else if (!compile->model->shares_constants)
 			ret = upload_constant(compile, stream, i);
 	}
 	return ret;
@@ -514,6 +555,23 @@ static int compile_plan(struct compile *compile)
 	return ret ? ret : compile_workspace(compile);
 }
 
+static int compile_to_card(const struct compile *compile, struct accel_model *model)
+{
+	int ret;
+
+	compile_share(compile, model);
+	ret = compile_buffers(compile, model);
+	if (!ret)
+		ret = keep_constants(compile);
+	if (!ret)
+		ret = compile_upload(compile, model);
+	if (!ret) {
+		compile_drop_files(compile);
+		ret = compile_arguments(model);
+	}
+	return ret;
+}
+
 static int compile_model(struct compile *compile, struct accel_model *model)
 {
 	uint64_t operations;
@@ -523,16 +581,8 @@ static int compile_model(struct compile *compile, struct accel_model *model)
 		ret = compile_ports(compile, model);
 	if (!ret)
 		ret = compile_program(compile, model);
-	if (!ret)
-		ret = compile_buffers(compile, model);
-	if (!ret)
-		ret = keep_constants(compile);
-	if (!ret)
-		ret = compile_upload(compile, model);
-	if (!ret) {
-		compile_drop_files(compile);
-		ret = compile_arguments(model);
-	}
+	if (!ret && !compile->options->facts_only)
+		ret = compile_to_card(compile, model);
 	if (!ret)
 		ret = accel_program_get_stats(model->program, &operations, &model->stats.macs);
 	if (ret)
@@ -543,11 +593,13 @@ static int compile_model(struct compile *compile, struct accel_model *model)
 	return 0;
 }
 
-int accel_model_compile_flags(struct accel_graph *graph, struct accel_context *context,
-			      uint32_t flags, struct accel_model **out)
+int model_compile(struct accel_graph *graph, struct accel_context *context,
+		  const struct model_options *options, struct accel_model **out)
 {
+	const uint32_t flags = options->flags;
 	struct compile compile = {
-		.graph = graph, .in_place = flags & ACCEL_MODEL_WEIGHTS_IN_PLACE,
+		.graph = graph, .options = options,
+		.in_place = flags & ACCEL_MODEL_WEIGHTS_IN_PLACE,
 	};
 	struct accel_model *model;
 	int ret;
@@ -578,12 +630,24 @@ int accel_model_compile_flags(struct accel_graph *graph, struct accel_context *c
 		accel_model_destroy(model);
 		return ret;
 	}
-	pthread_mutex_lock(&context->lock);
-	LIST_INSERT_HEAD(&context->models, model, link);
-	model->is_listed = true;
-	pthread_mutex_unlock(&context->lock);
+	if (options->facts_only) {
+		model_drop_files(model);
+	} else {
+		pthread_mutex_lock(&context->lock);
+		LIST_INSERT_HEAD(&context->models, model, link);
+		model->is_listed = true;
+		pthread_mutex_unlock(&context->lock);
+	}
 	*out = model;
 	return 0;
+}
+
+int accel_model_compile_flags(struct accel_graph *graph, struct accel_context *context,
+			      uint32_t flags, struct accel_model **out)
+{
+	const struct model_options options = { .flags = flags };
+
+	return model_compile(graph, context, &options, out);
 }
 
 int accel_model_compile(struct accel_graph *graph, struct accel_context *context,

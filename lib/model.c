@@ -15,6 +15,17 @@ static void ports_free(struct model_port *ports, uint32_t count)
 	free(ports);
 }
 
+void model_drop_files(struct accel_model *model)
+{
+	for (uint32_t i = 0; i < model->file_count; i++) {
+		accel_buffer_destroy(model->files[i].buffer);
+		graph_file_unref(model->files[i].file);
+	}
+	free(model->files);
+	model->files = NULL;
+	model->file_count = 0;
+}
+
 void accel_model_destroy(struct accel_model *model)
 {
 	if (!model)
@@ -29,12 +40,9 @@ void accel_model_destroy(struct accel_model *model)
 	free(model->pieces);
 	accel_program_destroy(model->program);
 	accel_buffer_destroy(model->workspace);
-	accel_buffer_destroy(model->constants);
-	for (uint32_t i = 0; i < model->file_count; i++) {
-		accel_buffer_destroy(model->files[i].buffer);
-		graph_file_unref(model->files[i].file);
-	}
-	free(model->files);
+	if (!model->shares_constants)
+		accel_buffer_destroy(model->constants);
+	model_drop_files(model);
 	free(model->arguments);
 	ports_free(model->inputs, model->input_count);
 	ports_free(model->outputs, model->output_count);
@@ -60,6 +68,8 @@ int model_reload(struct accel_model *model, struct accel_stream *stream)
 {
 	int ret = 0;
 
+	if (model->shares_constants)
+		return 0;
 	if (model->constants && !model->keeps_weights) {
 		model->is_lost = true;
 		return 0;

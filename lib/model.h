@@ -40,6 +40,7 @@ struct accel_model {
 	bool is_listed;
 	bool keeps_weights;
 	bool is_lost;			/* its constants are, for good */
+	bool shares_constants;		/* they are those of another model, which outlives it */
 	struct model_piece *pieces;	/* with keeps_weights: all that constants holds */
 	uint32_t piece_count;
 	struct accel_program *program;
@@ -56,6 +57,24 @@ struct accel_model {
 	struct accel_model_weights weights;
 };
 
+/** struct model_options - how a graph is compiled */
+struct model_options {
+	uint32_t flags;			/* ACCEL_MODEL_* */
+	bool facts_only;		/* ports and sizes: nothing goes to the card, it cannot run */
+	bool no_workspace;		/* whoever runs it brings a buffer of stats.workspace_bytes */
+	/* Of the same context, with ACCEL_MODEL_KEEP_WEIGHTS: use its constants if they are equal. */
+	struct accel_model *like;
+};
+
+/** model_compile() - accel_model_compile_flags(), and more */
+int model_compile(struct accel_graph *graph, struct accel_context *context,
+		  const struct model_options *options, struct accel_model **model);
+/** model_load_onnx() - accel_model_load_onnx_dimensions(), and more */
+int model_load_onnx(struct accel_context *context, const char *path, uint64_t batch,
+		    const struct accel_onnx_dimension *dims, uint32_t count,
+		    const struct model_options *options, struct accel_model **model);
+/** model_drop_files() - it cannot run after this, if it uses any in place */
+void model_drop_files(struct accel_model *model);
 /** model_reload() - upload its constants again, or know that they are lost */
 int model_reload(struct accel_model *model, struct accel_stream *stream);
 /** model_set_host_operations() - the importer's count of what it computed at load time */

@@ -238,8 +238,17 @@ int accel_model_load_onnx_dimensions(struct accel_context *context, const char *
 				     const struct accel_onnx_dimension *dims, uint32_t count,
 				     uint32_t flags, struct accel_model **model)
 {
-	struct onnx_import import = { .batch = options && options->batch ? options->batch : 1,
-				      .dims = dims, .dim_count = count };
+	const struct model_options compile = { .flags = flags };
+
+	return model_load_onnx(context, path, options && options->batch ? options->batch : 1, dims,
+			       count, &compile, model);
+}
+
+int model_load_onnx(struct accel_context *context, const char *path, uint64_t batch,
+		    const struct accel_onnx_dimension *dims, uint32_t count,
+		    const struct model_options *options, struct accel_model **model)
+{
+	struct onnx_import import = { .batch = batch, .dims = dims, .dim_count = count };
 	int err;
 
 	if (!context || !path || !model)
@@ -253,7 +262,7 @@ int accel_model_load_onnx_dimensions(struct accel_context *context, const char *
 	if (err)
 		error_prefix(err, "%s: ", path);
 	else
-		err = accel_model_compile_flags(import.graph, context, flags, model);
+		err = model_compile(import.graph, context, options, model);
 	if (!err)
 		model_set_host_operations(*model, import.host_operations);
 	onnx_import_end(&import);
