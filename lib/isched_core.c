@@ -656,6 +656,13 @@ int isched_add_client(struct isched *sched, uint32_t weight)
 	return (int)sched->client_count++;
 }
 
+void isched_set_weight(struct isched *sched, uint32_t client, uint32_t weight)
+{
+	sched->weight_sum += weight;
+	sched->weight_sum -= sched->clients[client]->weight;
+	sched->clients[client]->weight = weight;
+}
+
 void isched_set_memory(struct isched *sched, uint32_t card, uint64_t bytes)
 {
 	sched->cards[card].memory_bytes = bytes;

@@ -153,6 +153,8 @@ int isched_add_model(struct isched *sched, const struct isched_model_options *op
 void isched_bind_model(struct isched *sched, uint32_t model, uint32_t card, bool bound);
 /** isched_add_client() - @weight: its share, in relation to others'. Return: index or -errno */
 int isched_add_client(struct isched *sched, uint32_t weight);
+/** isched_set_weight() - of a client without requests; 0: it is gone, until it gets another one */
+void isched_set_weight(struct isched *sched, uint32_t client, uint32_t weight);
 /** isched_set_memory() - of a card, for models; UINT64_MAX: enough for all (default) */
 void isched_set_memory(struct isched *sched, uint32_t card, uint64_t bytes);
 
