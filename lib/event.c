@@ -127,6 +127,19 @@ static int event_arm_fd(struct accel_stream *stream, uint64_t point, int fd)
 		       : error_set(-errno, "eventfd: %s", strerror(errno));
 }
 
+int event_notify_fd(struct accel_event *event, int fd)
+{
+	struct accel_stream *stream;
+	uint64_t point;
+	int ret = event_get(event, &stream, &point);
+
+	if (ret)
+		return ret;
+	ret = event_arm_fd(stream, point, fd);
+	stream_unref(stream);
+	return ret;
+}
+
 int accel_event_get_fd(struct accel_event *event, int *out)
 {
 	struct accel_stream *stream;

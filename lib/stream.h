@@ -114,6 +114,9 @@ int stream_create_queue(struct accel_context *context,
 			const struct transport_queue_options *options,
 			struct transport_queue **queue);
 
+/** event_notify_fd() - event.c: count up eventfd @fd, which stays the caller's, when it is done */
+int event_notify_fd(struct accel_event *event, int fd);
+
 /* --- stream_restore.c: nobody else gives commands --------------------------------- */
 /** stream_detach() - end all work, settle it, free the queue: nobody is inside any more */
 void stream_detach(struct accel_stream *stream);

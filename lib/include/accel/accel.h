@@ -773,6 +773,306 @@ int accel_model_run_retry(struct accel_model *model, struct accel_stream *stream
 			  const void *const *inputs, void *const *outputs,
 			  const struct accel_retry *retry);
 
+/* --- Scheduler: requests of many clients on many cards --------------------------------------- */
+
+struct accel_scheduler;
+
+/** enum accel_policy - which request is next */
+enum accel_policy {
+	ACCEL_POLICY_DEADLINE,	/* promises that are kept, fair shares of what is left */
+	ACCEL_POLICY_FIFO,	/* as they come, no batches */
+	ACCEL_POLICY_BATCHING,	/* batches by size and delay, as Triton's dynamic batcher */
+	ACCEL_POLICY_PRIORITY,	/* strict priorities with thresholds, as HailoRT's scheduler */
+};
+
+/** struct accel_scheduler_options - zero: the default named */
+struct accel_scheduler_options {
+	enum accel_policy policy;
+	uint32_t depth;			/* batches on a card at once, 1 to 8; 2: transfers overlap work */
+	uint32_t queue_limit;		/* requests that wait in all; 100000 */
+	uint32_t job_timeout_ms;	/* of engine time, then a batch counts as hung; the driver's */
+	uint64_t ageing_ns;		/* none without deadline waits longer, once accepted; 1 s */
+	/* Part of its time, in 1/1000, that a request of this priority leaves to those above it. */
+	uint32_t reserve_permille[3];
+	uint32_t flags;			/* ACCEL_CONTEXT_*, of its contexts */
+};
+
+/**
+ * accel_scheduler_create() - a scheduler for cards
+ * @devices: open cards, 64 at most; they stay open until it is destroyed. A place
+ *	in this list is what "card" means below
+ * @options: NULL: all defaults
+ *
+ * It has a context on each card, a thread for each, and two more. Thread-safe.
+ */
+int accel_scheduler_create(struct accel_device *const *devices, uint32_t count,
+			   const struct accel_scheduler_options *options,
+			   struct accel_scheduler **scheduler);
+/**
+ * accel_scheduler_destroy() - end all that is left with -ECANCELED, then free it
+ *
+ * Waits for batches that run and for callbacks. Clients are gone after it,
+ * requests stay until they are destroyed. Not from a callback, and no other
+ * call on the scheduler at the same time but for requests. NULL is allowed.
+ */
+void accel_scheduler_destroy(struct accel_scheduler *scheduler);
+/**
+ * accel_scheduler_rescan() - look for cards that were lost
+ *
+ * A card that was reset comes back by itself; one that was gone is looked for
+ * when this is called, for example when udev(7) reports a card. Return: how many
+ * cards work now. Thread-safe.
+ */
+int accel_scheduler_rescan(struct accel_scheduler *scheduler);
+
+/** struct accel_scheduler_stats - since creation; refused ones are in submitted only */
+struct accel_scheduler_stats {
+	uint64_t submitted;
+	uint64_t refused_deadline;	/* -EBUSY */
+	uint64_t refused_full;		/* -EAGAIN */
+	uint64_t ended_well;		/* in time, or without deadline */
+	uint64_t ended_late;		/* well, after the deadline */
+	uint64_t ended_badly;
+	uint64_t cancelled;
+	uint64_t timed_out;
+	uint64_t pending;		/* now: accepted, not started */
+	uint64_t batches;
+	uint64_t retries;
+	uint64_t loads;			/* of models to cards */
+	uint64_t moved;			/* batches to another card than planned */
+	uint64_t wait_max_ns;		/* of requests without deadline, until the start */
+};
+
+/** accel_scheduler_get_stats() - Thread-safe. */
+int accel_scheduler_get_stats(struct accel_scheduler *scheduler, struct accel_scheduler_stats *stats);
+
+/** struct accel_scheduler_card_stats - of one card, since creation */
+struct accel_scheduler_card_stats {
+	bool works;
+	uint32_t running;		/* batches on it now */
+	uint64_t batches;
+	uint64_t requests;
+	uint64_t busy_ns;		/* some batch was on it */
+	uint64_t losses;		/* resets, and times that it was gone */
+};
+
+/** accel_scheduler_get_card_stats() - -EINVAL: no such card. Thread-safe. */
+int accel_scheduler_get_card_stats(struct accel_scheduler *scheduler, uint32_t card,
+				   struct accel_scheduler_card_stats *stats);
+
+/** struct accel_service - a model that a scheduler runs; lives as long as the scheduler */
+struct accel_service;
+
+#define ACCEL_BATCH_MAX		64
+
+/** struct accel_service_options - zero: the default named */
+struct accel_service_options {
+	const char *path;		/* an ONNX file ... */
+	const struct accel_onnx_dimension *dims;	/* with sizes for its open dimensions */
+	/*
+	 * ... or a graph for @batch requests at once, made by the caller: on success
+	 * the scheduler destroys *@graph. It is called by the threads of cards.
+	 */
+	int (*build)(void *opaque, struct accel_device *device, uint64_t batch,
+		     struct accel_graph **graph);
+	void *opaque;			/* for @build */
+	uint32_t dim_count;
+	uint32_t batch_max;		/* requests run at once, ACCEL_BATCH_MAX at most; 1 */
+	uint32_t preferred[8];		/* sizes of batches, ascending, ended by 0; batch_max alone */
+	uint32_t queue_limit;		/* requests that wait; none */
+	uint32_t threshold;		/* ACCEL_POLICY_PRIORITY: requests that make it ready; 1 */
+	uint64_t delay_ns;		/* how long a request may wait for others to join it; 0 */
+	uint64_t threshold_timeout_ns;	/* ACCEL_POLICY_PRIORITY: one is enough after it; none */
+	uint64_t cards;			/* bit per card that may run it; all */
+	uint64_t first_ns;		/* first guess of the time of one request; 1 ms */
+	uint64_t next_ns;		/* first guess: each one more in a batch */
+	uint32_t flags;			/* 0 */
+};
+
+/**
+ * accel_scheduler_add_model() - let requests name a model
+ *
+ * It is loaded to a card when it is needed there, and unloaded when others need
+ * the card's memory. Where its inputs and outputs grow in their first dimension
+ * alone with the batch, requests are run together, as one program of that size;
+ * else one by one.
+ *
+ * Return: 0; -ENOSPC: no card has enough memory for it, the text says how much is
+ * missing; else as accel_model_load_onnx() or @build. Thread-safe.
+ */
+int accel_scheduler_add_model(struct accel_scheduler *scheduler,
+			      const struct accel_service_options *options,
+			      struct accel_service **service);
+/** struct accel_service_info - as found when it was added */
+struct accel_service_info {
+	uint32_t input_count, output_count;
+	uint32_t batch_max;		/* 1 if it cannot be run in batches */
+	uint64_t memory_bytes;		/* of a card while it is loaded */
+	uint64_t workspace_bytes;	/* of the largest batch */
+	uint64_t macs;			/* of one request */
+};
+
+/** accel_service_get_info() - Thread-safe. */
+int accel_service_get_info(const struct accel_service *service, struct accel_service_info *info);
+/** accel_service_get_input() - of one request; its name lives as long as @service. Thread-safe. */
+int accel_service_get_input(const struct accel_service *service, uint32_t index,
+			    struct accel_tensor_info *info);
+/** accel_service_get_output() - likewise. Thread-safe. */
+int accel_service_get_output(const struct accel_service *service, uint32_t index,
+			     struct accel_tensor_info *info);
+
+/** struct accel_region - memory that cards of a scheduler reach: what lies in it is not copied by the CPU */
+struct accel_region;
+
+/**
+ * accel_scheduler_register_host() - the caller's memory, as accel_buffer_register_host() on each card
+ *
+ * -ENODEV: no card works. Thread-safe.
+ */
+int accel_scheduler_register_host(struct accel_scheduler *scheduler, void *address, uint64_t bytes,
+				  uint32_t flags, struct accel_region **region);
+/**
+ * accel_scheduler_import_dmabuf() - as accel_buffer_import_dmabuf() on each card that takes it
+ * @fd: stays the caller's
+ *
+ * For other cards the CPU copies, if it can map the memory. -EOPNOTSUPP, -ENOTSUP:
+ * no card takes it. Thread-safe.
+ */
+int accel_scheduler_import_dmabuf(struct accel_scheduler *scheduler, int fd,
+				  struct accel_region **region);
+/** accel_region_destroy() - -EBUSY: requests that have not ended use it. NULL is allowed. Thread-safe. */
+int accel_region_destroy(struct accel_region *region);
+
+/** struct accel_client - whom requests belong to: best effort is shared between clients by weight */
+struct accel_client;
+
+/** accel_client_create() - @weight: its share, in relation to others', 1 to 1000000. Thread-safe. */
+int accel_client_create(struct accel_scheduler *scheduler, uint32_t weight,
+			struct accel_client **client);
+/** accel_client_destroy() - its requests end: -ECANCELED if they wait. NULL is allowed. Thread-safe. */
+void accel_client_destroy(struct accel_client *client);
+
+/** struct accel_tensor - an input or output of a request */
+struct accel_tensor {
+	struct accel_region *region;	/* NULL: plain memory, which the CPU copies */
+	uint64_t offset;		/* in @region */
+	void *data;			/* without @region */
+	uint64_t bytes;			/* those of the tensor, dense, row-major */
+	enum accel_type type;		/* 0: type and shape are not checked, only bytes */
+	uint32_t rank;
+	uint64_t shape[ACCEL_RANK_MAX];
+};
+
+struct accel_request;
+
+#define ACCEL_REQUEST_IDEMPOTENT	(1u << 0)	/* running it twice does no harm, whatever it seems */
+
+/** struct accel_request_options - what is asked for; copied, tensors too, but not their memory */
+struct accel_request_options {
+	struct accel_service *service;
+	const struct accel_tensor *inputs;	/* as many as the model has */
+	const struct accel_tensor *outputs;	/* likewise */
+	enum accel_priority priority;
+	uint32_t retries;		/* run again so often at most if lost with a reset or card */
+	uint64_t deadline_ns;		/* from now: refused if it would be missed; 0: best effort */
+	uint64_t timeout_ns;		/* from now: ended by -ETIME if not done; 0: never */
+	/*
+	 * Called once, when the request has ended, by the scheduler's own thread for
+	 * that: others wait meanwhile. It may submit, cancel and destroy requests.
+	 */
+	void (*done)(void *opaque, struct accel_request *request, int result);
+	void *opaque;
+	uint32_t flags;			/* ACCEL_REQUEST_* */
+};
+
+/**
+ * accel_request_submit() - ask for one inference
+ * @request: handle, to be destroyed; it is set before @done is called. NULL:
+ *	only with @done, whose handle is valid inside the call
+ *
+ * Inputs and outputs belong to the scheduler until the request has ended. A
+ * request that was accepted ends once, by one of the results of
+ * accel_request_wait(). Never waits. Thread-safe.
+ *
+ * Return: 0; -EBUSY: its deadline cannot be met; -EAGAIN: a queue is full, later
+ * there is room; -ENODEV: no card can run it; -EINVAL: the text names the tensor,
+ * what is expected and what came; -ECANCELED: the scheduler is being destroyed.
+ */
+int accel_request_submit(struct accel_client *client, const struct accel_request_options *options,
+			 struct accel_request **request);
+/**
+ * accel_request_wait() - until it has ended
+ *
+ * Return: -EAGAIN after @timeout_ns, and it has not ended; else its result: 0;
+ * -ECANCELED; -ETIME its time was over, or its deadline could not be kept any
+ * more; -ENODEV no card is left; -ENOTRECOVERABLE it was lost and may not be run
+ * again, as accel_stream_run() has it; or how its job failed, as
+ * accel_event_wait(). Thread-safe.
+ */
+int accel_request_wait(struct accel_request *request, uint64_t timeout_ns);
+/**
+ * accel_request_cancel() - end it by -ECANCELED, if it has not ended
+ *
+ * One that runs ends with its batch, as a card uses its memory. Return: 0;
+ * -EALREADY: it has ended before. Thread-safe.
+ */
+int accel_request_cancel(struct accel_request *request);
+/** accel_request_get_fd() - new eventfd that is readable once it has ended; the caller closes it. Thread-safe. */
+int accel_request_get_fd(struct accel_request *request, int *fd);
+
+/** struct accel_request_info - how it went; times by CLOCK_MONOTONIC, 0: not yet */
+struct accel_request_info {
+	bool has_ended;
+	int result;
+	uint64_t submit_ns;
+	uint64_t start_ns;		/* last start of a batch with it */
+	uint64_t end_ns;
+	uint32_t attempts;
+	uint32_t card;			/* of the last attempt */
+	uint32_t batch;			/* requests in it */
+};
+
+/** accel_request_get_info() - Thread-safe. */
+int accel_request_get_info(struct accel_request *request, struct accel_request_info *info);
+/** accel_request_destroy() - give up the handle; the request goes on if it has not ended. NULL is allowed. Thread-safe. */
+void accel_request_destroy(struct accel_request *request);
+
+/** enum accel_trace_kind - what a trace event is about */
+enum accel_trace_kind {
+	ACCEL_TRACE_REQUEST,	/* from submission to the end */
+	ACCEL_TRACE_BATCH,	/* from the start to the end, on a card */
+	ACCEL_TRACE_LOAD,	/* of a model to a card */
+	ACCEL_TRACE_UNLOAD,
+	ACCEL_TRACE_UPLOAD,	/* of a batch; by the card's clock, as the next two */
+	ACCEL_TRACE_COMPUTE,
+	ACCEL_TRACE_DOWNLOAD,
+	ACCEL_TRACE_LOSS,	/* a card was reset or gone, until it worked again or was given up */
+};
+
+/** struct accel_trace_event - something that has ended; times by CLOCK_MONOTONIC */
+struct accel_trace_event {
+	enum accel_trace_kind kind;
+	uint32_t card;			/* of a request: the last one */
+	uint64_t begin_ns, end_ns;
+	uint64_t id;			/* of the request or batch, from 1 */
+	uint64_t batch;			/* of a request: its last batch, 0: none */
+	uint32_t count;			/* requests in a batch */
+	int result;
+	const struct accel_service *service;	/* NULL: none */
+	const struct accel_client *client;	/* of a request */
+};
+
+/**
+ * accel_scheduler_trace() - have @event called for all that ends from now on
+ * @event: NULL: no more. It is called by any thread, several at once, and must
+ *	not call the library
+ *
+ * Not while there are requests. Costs descriptors for the time stamps of the card.
+ */
+int accel_scheduler_trace(struct accel_scheduler *scheduler,
+			  void (*event)(void *opaque, const struct accel_trace_event *event),
+			  void *opaque);
+
 #ifdef __cplusplus
 }
 #endif
