@@ -14,6 +14,7 @@
 #define POWER_STATE	"/sys/power/state"
 #define PM_TEST		"/sys/power/pm_test"
 #define PM_DELAY	"/sys/module/suspend/parameters/pm_test_delay"
+#define RTC_ALARM	"/sys/class/rtc/rtc0/wakealarm"
 #define CTL_PORT	"/dev/virtio-ports/aci.ctl0"
 #define RESET_MESSAGE	"^aci [0-9a-f:.]+: .*card reset: no heartbeat$"
 
@@ -132,6 +133,20 @@ int system_sleep(const char *level, const char *state)
 	int err = strcmp(level, "freezer") ? card_ctl("power lose", NULL, 0) : 0;
 
 	return err ? err : system_sleep_powered(level, state);
+}
+
+int system_sleep_until_alarm(const char *state, unsigned int seconds)
+{
+	char alarm[16];
+	int err;
+
+	/* One that is set cannot be moved. */
+	file_write(RTC_ALARM, "0");
+	snprintf(alarm, sizeof(alarm), "+%u", seconds);
+	err = file_write(RTC_ALARM, alarm);
+	err = err ?: file_write(POWER_STATE, state);
+	file_write(RTC_ALARM, "0");
+	return err;
 }
 
 bool power_was_lost(void)

@@ -203,6 +203,11 @@ void expect_end(const char *test);
 int system_sleep(const char *level, const char *state);
 /** system_sleep_powered() - the same, and the card keeps its power */
 int system_sleep_powered(const char *level, const char *state);
+/**
+ * system_sleep_until_alarm() - really sleep, until the clock of the machine wakes it
+ * @seconds: from now; long enough that the system sleeps by then, or nothing wakes it
+ */
+int system_sleep_until_alarm(const char *state, unsigned int seconds);
 /** power_was_lost() - whether it did, since the last card_ctl("clear") */
 bool power_was_lost(void);
 /** drm_debug_begin() - debug messages of DRM drivers go to the kernel log from here on */
