@@ -196,9 +196,53 @@ static void add_pool(void)
 	op->flags = avg ? (uint16_t)fake_below(2) : 0;
 }
 
+static void add_resize(void)
+{
+	const uint64_t in[4] = { 1, 2, 1 + fake_below(9), 1 + fake_below(9) };
+	const uint64_t out[4] = { 1, 2, 1 + fake_below(12), 1 + fake_below(12) };
+	const uint16_t tensor = random_input(&p, F32, 4, in, RANDOM_WILD);
+	struct aci_tcs_op *op;
+
+	op = program_op(&p, ACI_TCS_OP_RESIZE, (uint32_t)fake_below(3), tensor, NONE, NONE,
+			random_output(&p, F32, 4, out));
+	for (unsigned int i = 0; i < 2; i++) {
+		op->resize.step[i] = in[2 + i];
+		op->resize.divisor[i] = out[2 + i];
+	}
+}
+
+static void add_conv_transpose(void)
+{
+	const uint64_t in[4] = { 1, 2, 1 + fake_below(5), 1 + fake_below(5) };
+	const uint64_t out[4] = { 1, 3, in[2] * 2 + 1, in[3] * 2 + 1 };
+	const uint16_t tensor = random_input(&p, F32, 4, in, RANDOM_PLAIN);
+	struct aci_tcs_op *op;
+	uint16_t weights;
+
+	weights = random_input(&p, F32, 4, (uint64_t[]){ 2, 3, 3, 3 }, RANDOM_PLAIN);
+	op = program_op(&p, ACI_TCS_OP_CONV_TRANSPOSE, 0, tensor, weights, NONE,
+			random_output(&p, F32, 4, out));
+	program_window(op, 0, 2, 1, 0, 1);
+}
+
+static void add_quantise(void)
+{
+	uint64_t shape[8];
+	const unsigned int rank = random_shape(shape, 0, 300);
+	const bool back = fake_below(2);
+	const uint16_t in = random_input(&p, back ? I8 : F32, rank, shape, RANDOM_WILD);
+	const uint16_t scale = random_input(&p, F32, rank, shape, RANDOM_WILD);
+
+	program_op(&p, back ? ACI_TCS_OP_DEQUANTISE : ACI_TCS_OP_QUANTISE, 0, in, scale, NONE,
+		   random_output(&p, back ? F32 : I8, rank, shape));
+}
+
 static void add_random_op(void)
 {
-	switch (fake_below(11)) {
+	switch (fake_below(14)) {
+	case 11: add_resize(); break;
+	case 12: add_conv_transpose(); break;
+	case 13: add_quantise(); break;
 	case 9: add_index(); break;
 	case 10: add_top_k(); break;
 	case 6: add_select(); break;

@@ -167,6 +167,16 @@ static void expect_element(const struct program *p, const struct aci_tcs_op *op,
 	case ACI_TCS_OP_CONV:
 		expect_conv(p, op, in, out, index, e);
 		return;
+	case ACI_TCS_OP_CONV_TRANSPOSE:
+		expect_conv_transpose(p, op, in, out, index, e);
+		return;
+	case ACI_TCS_OP_RESIZE:
+		expect_resize(p, op, in, index, e);
+		return;
+	case ACI_TCS_OP_QUANTISE:
+	case ACI_TCS_OP_DEQUANTISE:
+		expect_quantise(p, op, in, out, index, e);
+		return;
 	case ACI_TCS_OP_POOL_MAX:
 	case ACI_TCS_OP_POOL_AVG:
 		expect_pool(p, op, in, index, e);

@@ -84,6 +84,14 @@ void expect_gather(const struct program *p, const struct aci_tcs_op *op,
 void expect_scatter(const struct program *p, const struct aci_tcs_op *op,
 		    const struct tensor *in, const struct tensor *out,
 		    const uint64_t *index, struct expect *e);
+void expect_conv_transpose(const struct program *p, const struct aci_tcs_op *op,
+			   const struct tensor *in, const struct tensor *out,
+			   const uint64_t *index, struct expect *e);
+void expect_resize(const struct program *p, const struct aci_tcs_op *op,
+		   const struct tensor *in, const uint64_t *index, struct expect *e);
+void expect_quantise(const struct program *p, const struct aci_tcs_op *op,
+		     const struct tensor *in, const struct tensor *out,
+		     const uint64_t *index, struct expect *e);
 void expect_top_k(const struct program *p, const struct aci_tcs_op *op,
 		  const struct tensor *in, const uint64_t *index, struct expect *e,
 		  uint64_t *place);

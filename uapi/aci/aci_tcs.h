@@ -18,7 +18,7 @@
 					  0x8a, 0x55, 0x7c, 0x5e, 0x45, 0xc0, 0xde, 0x01 }
 #define ACI_TCS_MAGIC			0x30534354u	/* "TCS0" */
 #define ACI_TCS_VERSION_MAJOR		0
-#define ACI_TCS_VERSION_MINOR		2
+#define ACI_TCS_VERSION_MINOR		3
 
 #define ACI_TCS_RANK_MAX		8
 #define ACI_TCS_NONE			0xffff	/* no tensor, no slot */
@@ -67,6 +67,10 @@
 #define ACI_TCS_COMBO_BOOL		(1ull << 7)	/* all operands bool */
 #define ACI_TCS_COMBO_ANY		(1ull << 8)	/* all operands of one type, any of the card's */
 #define ACI_TCS_COMBO_CONVERT_HALF	(1ull << 9)	/* COPY: any pair of those of CONVERT, f16, bf16 */
+/* 0.3: QUANTISE, DEQUANTISE: f32 and ... */
+#define ACI_TCS_COMBO_F32_I8		(1ull << 10)
+#define ACI_TCS_COMBO_F32_U8		(1ull << 11)
+#define ACI_TCS_COMBO_F32_I32		(1ull << 12)
 
 struct aci_tcs_tensor {
 	__u8 type;		/* ACI_TCS_TYPE_* */
@@ -95,16 +99,20 @@ struct aci_tcs_tensor {
 #define ACI_TCS_OP_NORMALISE		0x0012	/* out = normalised in0 * in1 + in2; 0.2 */
 #define ACI_TCS_OP_MATMUL		0x0020	/* out[..,M,N] = act(in0[..,M,K] * in1[..,K,N] + in2[N or M,N]) */
 #define ACI_TCS_OP_CONV			0x0021	/* in0 NCHW, in1 OIHW, in2 bias O */
+#define ACI_TCS_OP_CONV_TRANSPOSE	0x0022	/* in0 NCHW, in1 IOHW, in2 bias O; 0.3 */
 #define ACI_TCS_OP_POOL_MAX		0x0030
 #define ACI_TCS_OP_POOL_AVG		0x0031
+#define ACI_TCS_OP_RESIZE		0x0034	/* out = in0 at other places, NCHW; 0.3 */
 #define ACI_TCS_OP_REDUCE		0x0040	/* out = function over dimensions, kept as 1; 0.2 */
 #define ACI_TCS_OP_ARG			0x0041	/* out = index of the greatest or least; out i64; 0.2 */
 #define ACI_TCS_OP_CUMULATE		0x0042	/* out = sums up to each element; 0.2 */
 #define ACI_TCS_OP_GATHER		0x0050	/* out = in0 at the places that in1 says; 0.2 */
 #define ACI_TCS_OP_SCATTER		0x0051	/* out, at the places that in1 says, with in0; 0.2 */
 #define ACI_TCS_OP_TOP_K		0x0054	/* out0, out1 = the greatest and their indices; 0.2 */
+#define ACI_TCS_OP_QUANTISE		0x0060	/* out = round(in0 / in1) + in2, saturating; 0.3 */
+#define ACI_TCS_OP_DEQUANTISE		0x0061	/* out = (in0 - in2) * in1; 0.3 */
 
-/* UNARY functions; MATMUL and CONV take IDENTITY or RELU as activation. */
+/* UNARY functions; products take IDENTITY or RELU as activation. */
 #define ACI_TCS_UNARY_IDENTITY		0
 #define ACI_TCS_UNARY_RELU		1
 #define ACI_TCS_UNARY_SIGMOID		2
@@ -196,6 +204,15 @@ struct aci_tcs_tensor {
 
 #define ACI_TCS_CUMULATE_SUM		0
 
+#define ACI_TCS_RESIZE_NEAREST		0
+#define ACI_TCS_RESIZE_LINEAR		1
+#define ACI_TCS_RESIZE_CUBIC		2
+
+#define ACI_TCS_ROUNDING_HALF_DOWN	0	/* to the nearest, halves to the lower */
+#define ACI_TCS_ROUNDING_HALF_UP	1
+#define ACI_TCS_ROUNDING_DOWN		2
+#define ACI_TCS_ROUNDING_UP		3
+
 /* With the element that is there; in the order of in0's elements where places coincide. */
 #define ACI_TCS_SCATTER_SET		0
 #define ACI_TCS_SCATTER_ADD		1	/* this and the following: f32, i32 and i64 only */
@@ -251,15 +268,25 @@ struct aci_tcs_index {		/* GATHER, SCATTER */
 
 #define ACI_TCS_SPATIAL_MAX		3
 
-/* CONV and POOL. 0.1: exactly two spatial dimensions; the third entries are 0. */
+/* CONV, CONV_TRANSPOSE and POOL. Exactly two spatial dimensions; the third entries are 0. */
 struct aci_tcs_window {
-	__le32 kernel[ACI_TCS_SPATIAL_MAX];	/* POOL; CONV: 0, taken from in1 */
+	__le32 kernel[ACI_TCS_SPATIAL_MAX];	/* POOL; else 0, taken from in1 */
 	__le32 stride[ACI_TCS_SPATIAL_MAX];	/* >= 1 */
 	__le32 dilation[ACI_TCS_SPATIAL_MAX];	/* >= 1 */
 	__le32 pad_begin[ACI_TCS_SPATIAL_MAX];
 	__le32 pad_end[ACI_TCS_SPATIAL_MAX];
-	__le32 groups;				/* CONV >= 1; POOL: 0 */
+	__le32 groups;				/* >= 1; POOL: 0 */
 	__le32 reserved[8];
+};
+
+/* Element i of the output lies at (step * i + offset) / divisor. The third entries are 0. */
+struct aci_tcs_resize {
+	__le64 step[ACI_TCS_SPATIAL_MAX];	/* signed */
+	__le64 offset[ACI_TCS_SPATIAL_MAX];	/* signed */
+	__le64 divisor[ACI_TCS_SPATIAL_MAX];	/* >= 1 */
+	__le32 cubic;				/* CUBIC: f32 bits of its coefficient; else 0 */
+	__le32 rounding;			/* NEAREST: ACI_TCS_ROUNDING_*; else 0 */
+	__le32 reserved[4];
 };
 
 #define ACI_TCS_OP_INPUTS		6
@@ -268,11 +295,12 @@ struct aci_tcs_window {
 #define ACI_TCS_OP_F_LAST		(1u << 1)	/* ARG: of several equal ones the last */
 #define ACI_TCS_OP_F_EXCLUSIVE		(1u << 2)	/* CUMULATE: without the element itself */
 #define ACI_TCS_OP_F_LEAST		(1u << 3)	/* TOP_K: the least */
+#define ACI_TCS_OP_F_EXCLUDE_OUTSIDE	(1u << 4)	/* RESIZE: places outside do not count */
 
 struct aci_tcs_op {
 	__le16 opcode;
 	__le16 flags;
-	__le32 function;	/* of operations that have functions; MATMUL, CONV: activation; else 0 */
+	__le32 function;	/* of operations that have functions; products: activation; else 0 */
 	__le16 in[ACI_TCS_OP_INPUTS];	/* tensor indices; unused: ACI_TCS_NONE */
 	__le16 out[ACI_TCS_OP_OUTPUTS];
 	__le64 reserved;
@@ -286,6 +314,7 @@ struct aci_tcs_op {
 		struct aci_tcs_normalise normalise;
 		struct aci_tcs_along along;
 		struct aci_tcs_index index;
+		struct aci_tcs_resize resize;
 	};
 };
 

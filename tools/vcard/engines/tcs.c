@@ -196,7 +196,10 @@ static unsigned int run_tile(struct tcs_state *st, const struct tcs_op *op, uint
 	case ACI_TCS_OP_MATMUL:
 		return tcs_matmul_tile(st, op, tile);
 	case ACI_TCS_OP_CONV:
+	case ACI_TCS_OP_CONV_TRANSPOSE:
 		return tcs_conv_tile(st, op, tile);
+	case ACI_TCS_OP_RESIZE:
+		return tcs_resize_tile(st, op, tile);
 	case ACI_TCS_OP_POOL_MAX:
 	case ACI_TCS_OP_POOL_AVG:
 		return tcs_pool_tile(st, op, tile);

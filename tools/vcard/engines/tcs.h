@@ -9,7 +9,8 @@
  *   tcs_tile.c         cutting a shape into tiles
  *   tcs_elementwise.c  COPY, UNARY, BINARY, SELECT, COMPARE; loops: tcs_convert.c,
  *                      tcs_math.c, tcs_functions.c, tcs_integer.c
- *   tcs_fill.c, tcs_matmul.c, tcs_conv.c, tcs_pool.c
+ *   tcs_quantise.c     QUANTISE, DEQUANTISE: loops
+ *   tcs_fill.c, tcs_matmul.c, tcs_conv.c (CONV_TRANSPOSE too), tcs_pool.c, tcs_resize.c
  *   tcs_rows.c         operations along dimensions: tcs_softmax.c, tcs_reduce.c,
  *                      tcs_normalise.c, tcs_topk.c
  *   tcs_index.c        GATHER, SCATTER
@@ -92,12 +93,25 @@ struct tcs_axis {
 
 struct tcs_window_plan {
 	struct tcs_axis axis[2];	/* rows, columns */
+	bool transposed;		/* CONV_TRANSPOSE: stride is that of the input */
 	uint64_t groups;		/* CONV; POOL: 1 */
 	uint64_t channels;		/* CONV: input channels of a group; POOL: 1 */
 	uint64_t filters;		/* CONV: output channels of a group */
 	uint64_t patch;			/* channels * kernel rows * kernel columns */
 	uint64_t filter_tile, row_tile, col_tile;
 	uint64_t filter_tiles, row_tiles, col_tiles;
+};
+
+/* One spatial dimension of RESIZE: output i lies at (step * i + offset) / divisor. */
+struct tcs_place {
+	int64_t step, offset, divisor;
+};
+
+struct tcs_resize_plan {
+	struct tcs_place place[2];	/* rows, columns */
+	uint32_t rounding;
+	float cubic;
+	struct tcs_split split;
 };
 
 struct tcs_op {
@@ -120,6 +134,7 @@ struct tcs_op {
 		struct tcs_split split;
 		struct tcs_matmul_plan matmul;
 		struct tcs_window_plan window;
+		struct tcs_resize_plan resize;
 	};
 };
 
@@ -209,8 +224,18 @@ void tcs_matmul_plan(struct tcs_op *op);
 unsigned int tcs_matmul_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
 void tcs_conv_plan(struct tcs_op *op);
 unsigned int tcs_conv_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
+void tcs_resize_plan(struct tcs_op *op);
+unsigned int tcs_resize_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
 void tcs_pool_plan(struct tcs_op *op);
 unsigned int tcs_pool_tile(struct tcs_state *st, const struct tcs_op *op, uint64_t tile);
+
+/* --- tcs_quantise.c --- */
+/** tcs_quantise() - to @type (i8, u8); @zero may be NULL */
+void tcs_quantise(uint8_t type, void *dst, const float *src, const float *scale, const void *zero,
+		  uint64_t n);
+/** tcs_dequantise() - from @type (i8, u8, i32); @zero may be NULL */
+void tcs_dequantise(uint8_t type, float *dst, const void *src, const float *scale,
+		    const void *zero, uint64_t n);
 
 static inline uint64_t tcs_min(uint64_t a, uint64_t b)
 {

@@ -112,7 +112,31 @@ static unsigned int check_window_attr(const struct aci_tcs_window *raw, bool con
 			return ACI_STATUS_PROG_FIELD;
 	}
 	plan->groups = le32toh(raw->groups);
+	plan->transposed = op->opcode == ACI_TCS_OP_CONV_TRANSPOSE;
 	return !plan->groups == conv ? ACI_STATUS_PROG_FIELD : ACI_STATUS_SUCCESS;
+}
+
+static unsigned int check_resize_attr(const struct aci_tcs_resize *raw, struct tcs_op *op)
+{
+	const bool nearest = op->function == ACI_TCS_RESIZE_NEAREST;
+	const unsigned int last = ACI_TCS_SPATIAL_MAX - 1;
+	struct tcs_resize_plan *plan = &op->resize;
+	const uint32_t cubic = le32toh(raw->cubic);
+
+	*plan = (struct tcs_resize_plan){ .rounding = le32toh(raw->rounding) };
+	memcpy(&plan->cubic, &cubic, sizeof(cubic));
+	for (unsigned int i = 0; i < 2; i++) {
+		plan->place[i].step = (int64_t)le64toh(raw->step[i]);
+		plan->place[i].offset = (int64_t)le64toh(raw->offset[i]);
+		plan->place[i].divisor = (int64_t)le64toh(raw->divisor[i]);
+		if (plan->place[i].divisor < 1)
+			return ACI_STATUS_PROG_FIELD;
+	}
+	return field_unless(WORDS_ARE_ZERO(raw->reserved) && !raw->step[last] &&
+			    !raw->offset[last] && !raw->divisor[last] &&
+			    (op->function == ACI_TCS_RESIZE_CUBIC || !cubic) &&
+			    plan->rounding <= (nearest ? ACI_TCS_ROUNDING_UP : 0) &&
+			    !(nearest && op->flags & ACI_TCS_OP_F_EXCLUDE_OUTSIDE));
 }
 
 /* A 64-bit value, or the scalar argument that gives it. */
@@ -182,7 +206,10 @@ unsigned int tcs_check_attributes(const struct tcs_state *st, const struct aci_t
 	case ACI_TCS_OP_REDUCE:
 		op->axes = le32toh(raw->reduce.axes);
 		return field_unless(WORDS_ARE_ZERO(raw->reduce.reserved));
+	case ACI_TCS_OP_RESIZE:
+		return check_resize_attr(&raw->resize, op);
 	case ACI_TCS_OP_CONV:
+	case ACI_TCS_OP_CONV_TRANSPOSE:
 		return check_window_attr(&raw->window, true, op);
 	case ACI_TCS_OP_POOL_MAX:
 	case ACI_TCS_OP_POOL_AVG:

@@ -42,6 +42,12 @@ static const struct form {
 	  .functions = ACI_TCS_UNARY_RELU + 1 },
 	{ .opcode = ACI_TCS_OP_CONV, .inputs = 2, .optional = 1,
 	  .functions = ACI_TCS_UNARY_RELU + 1 },
+	{ .opcode = ACI_TCS_OP_CONV_TRANSPOSE, .inputs = 2, .optional = 1,
+	  .functions = ACI_TCS_UNARY_RELU + 1 },
+	{ .opcode = ACI_TCS_OP_RESIZE, .inputs = 1, .functions = ACI_TCS_RESIZE_CUBIC + 1,
+	  .flags = ACI_TCS_OP_F_EXCLUDE_OUTSIDE },
+	{ .opcode = ACI_TCS_OP_QUANTISE, .inputs = 2, .optional = 1, .functions = 1 },
+	{ .opcode = ACI_TCS_OP_DEQUANTISE, .inputs = 2, .optional = 1, .functions = 1 },
 	{ .opcode = ACI_TCS_OP_POOL_MAX, .inputs = 1, .functions = 1 },
 	{ .opcode = ACI_TCS_OP_POOL_AVG, .inputs = 1, .functions = 1,
 	  .flags = ACI_TCS_OP_F_COUNT_PADDING },
@@ -173,6 +179,28 @@ static uint64_t combo_of_type(uint8_t type)
 	}
 }
 
+/* f32 on one side, a quantised type on the other and in the zero point. 0: not so. */
+static uint64_t quantise_combo(const struct tcs_op *op)
+{
+	const bool quantise = op->opcode == ACI_TCS_OP_QUANTISE;
+	const struct tcs_tensor *real = quantise ? op->in[0] : op->out;
+	const struct tcs_tensor *quantised = quantise ? op->out : op->in[0];
+
+	if (real->type != ACI_TCS_TYPE_F32 || op->in[1]->type != ACI_TCS_TYPE_F32 ||
+	    (op->in[2] && op->in[2]->type != quantised->type))
+		return 0;
+	switch (quantised->type) {
+	case ACI_TCS_TYPE_I8:
+		return ACI_TCS_COMBO_F32_I8;
+	case ACI_TCS_TYPE_U8:
+		return ACI_TCS_COMBO_F32_U8;
+	case ACI_TCS_TYPE_I32:
+		return ACI_TCS_COMBO_F32_I32;
+	default:
+		return 0;
+	}
+}
+
 static unsigned int check_types(struct tcs_op *op, const struct form *form)
 {
 	bool fixed;
@@ -183,6 +211,8 @@ static unsigned int check_types(struct tcs_op *op, const struct form *form)
 	if (op->opcode == ACI_TCS_OP_COPY)
 		op->combo = is_half(op->in[0]) || is_half(op->out) ? ACI_TCS_COMBO_CONVERT_HALF :
 								     ACI_TCS_COMBO_CONVERT;
+	else if (op->opcode == ACI_TCS_OP_QUANTISE || op->opcode == ACI_TCS_OP_DEQUANTISE)
+		op->combo = quantise_combo(op);
 	else if (type != OWN)
 		op->combo = combo_of_type(type);
 	else if (is_i8_i32(op))
@@ -273,14 +303,21 @@ static uint64_t saturating_product(uint64_t a, uint64_t b)
 	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
 }
 
-/* What one element of the result costs; 0 for operations that multiply nothing up. */
-static uint64_t macs_per_element(const struct tcs_op *op)
+/* Of all elements of the result; 0 for operations that multiply nothing up. */
+static uint64_t count_macs(const struct tcs_op *op)
 {
+	const struct tcs_window_plan *window = &op->window;
+
 	switch (op->opcode) {
 	case ACI_TCS_OP_MATMUL:
-		return op->in[0]->shape[op->in[0]->rank - 1];
+		return saturating_product(op->out->elements,
+					  op->in[0]->shape[op->in[0]->rank - 1]);
 	case ACI_TCS_OP_CONV:
-		return op->window.patch;
+		return saturating_product(op->out->elements, window->patch);
+	case ACI_TCS_OP_CONV_TRANSPOSE:
+		/* Places between the elements of the input cost nothing. */
+		return saturating_product(op->in[0]->elements, window->filters *
+					  window->axis[0].kernel * window->axis[1].kernel);
 	default:
 		return 0;
 	}
@@ -299,7 +336,11 @@ static void plan_op(struct tcs_op *op)
 		tcs_matmul_plan(op);
 		break;
 	case ACI_TCS_OP_CONV:
+	case ACI_TCS_OP_CONV_TRANSPOSE:
 		tcs_conv_plan(op);
+		break;
+	case ACI_TCS_OP_RESIZE:
+		tcs_resize_plan(op);
 		break;
 	case ACI_TCS_OP_POOL_MAX:
 	case ACI_TCS_OP_POOL_AVG:
@@ -324,7 +365,7 @@ static void plan_op(struct tcs_op *op)
 		tcs_elementwise_plan(op);
 		break;
 	}
-	op->macs = saturating_product(op->out->elements, macs_per_element(op));
+	op->macs = count_macs(op);
 	op->bytes = op->out->elements * op->out->element_bytes;
 	if (op->out1)
 		op->bytes += op->out1->elements * op->out1->element_bytes;

@@ -88,6 +88,55 @@ static bool conv_fits(struct tcs_op *op)
 	return tcs_window_fits(plan, in, out);
 }
 
+/* in1 is [C, O / groups, KH, KW]. */
+static bool conv_transpose_fits(struct tcs_op *op)
+{
+	const struct tcs_tensor *in = op->in[0], *w = op->in[1], *bias = op->in[2], *out = op->out;
+	struct tcs_window_plan *plan = &op->window;
+
+	if (in->rank != 4 || w->rank != 4 || out->rank != 4 || in->shape[0] != out->shape[0] ||
+	    w->shape[0] != in->shape[1] || in->shape[1] % plan->groups ||
+	    out->shape[1] % plan->groups || out->shape[1] / plan->groups != w->shape[1])
+		return false;
+	if (bias && (bias->rank != 1 || bias->shape[0] != out->shape[1]))
+		return false;
+	plan->axis[0].kernel = w->shape[2];
+	plan->axis[1].kernel = w->shape[3];
+	plan->channels = w->shape[0] / plan->groups;
+	plan->filters = w->shape[1];
+	return tcs_window_fits(plan, in, out);
+}
+
+/* The place of the last element does not overflow; that of the first is the offset. */
+static bool place_fits(const struct tcs_place *place, uint64_t out)
+{
+	const __int128 last = (__int128)place->step * (int64_t)(out - 1) + place->offset;
+	const __int128 limit = (__int128)1 << 62;
+
+	return last > -limit && last < limit && place->offset > -limit && place->offset < limit;
+}
+
+static bool resize_fits(const struct tcs_op *op)
+{
+	const struct tcs_tensor *in = op->in[0], *out = op->out;
+
+	return in->rank == 4 && out->rank == 4 && in->shape[0] == out->shape[0] &&
+	       in->shape[1] == out->shape[1] &&
+	       place_fits(&op->resize.place[0], out->shape[2]) &&
+	       place_fits(&op->resize.place[1], out->shape[3]);
+}
+
+static bool quantise_fits(const struct tcs_op *op)
+{
+	const struct tcs_tensor *out = op->out;
+
+	for (unsigned int i = 1; i < 3; i++)
+		if (op->in[i] &&
+		    !broadcasts(op->in[i]->rank, op->in[i]->shape, out->rank, out->shape))
+			return false;
+	return tcs_same_shape(op->in[0], out);
+}
+
 static bool pool_fits(struct tcs_op *op)
 {
 	const struct tcs_tensor *in = op->in[0], *out = op->out;
@@ -254,6 +303,13 @@ bool tcs_shapes_fit(struct tcs_op *op)
 		return matmul_fits(op);
 	case ACI_TCS_OP_CONV:
 		return conv_fits(op);
+	case ACI_TCS_OP_CONV_TRANSPOSE:
+		return conv_transpose_fits(op);
+	case ACI_TCS_OP_RESIZE:
+		return resize_fits(op);
+	case ACI_TCS_OP_QUANTISE:
+	case ACI_TCS_OP_DEQUANTISE:
+		return quantise_fits(op);
 	case ACI_TCS_OP_POOL_MAX:
 	case ACI_TCS_OP_POOL_AVG:
 		return pool_fits(op);

@@ -2,6 +2,8 @@
 /*
  * CONV as a matrix product: filters x patch times patch x output positions.
  * A 1x1 convolution over whole rows needs no patches: the input is the matrix.
+ * CONV_TRANSPOSE is the same on other patches: with zeros at outputs that a
+ * kernel place does not reach.
  */
 #include <string.h>
 
@@ -16,7 +18,7 @@ static bool is_pointwise(const struct tcs_op *op)
 	const struct tcs_window_plan *p = &op->window;
 
 	for (unsigned int i = 0; i < 2; i++)
-		if (p->axis[i].kernel != 1 || p->axis[i].stride != 1 || p->axis[i].pad_begin ||
+		if (p->transposed || p->axis[i].kernel != 1 || p->axis[i].stride != 1 || p->axis[i].pad_begin ||
 		    p->axis[i].pad_end)
 			return false;
 	return p->axis[0].in == 1 || p->axis[1].in == 1 ||
@@ -45,11 +47,17 @@ static void slice_pointwise(const struct tcs_op *op, const struct tcs_patch *pat
 static void slice_filters(const struct tcs_op *op, const struct tcs_patch *patch,
 			  struct tcs_box *box)
 {
+	const struct tcs_window_plan *p = &op->window;
 	const struct tcs_tensor *w = op->in[1];
-	const uint64_t start[4] = { patch->group * op->window.filters + patch->filter };
-	const uint64_t count[4] = { patch->filters, w->shape[1], w->shape[2], w->shape[3] };
+	const uint64_t start[4] = { p->transposed ? patch->filter :
+				    patch->group * p->filters + patch->filter,
+				    p->transposed ? patch->group * p->channels : 0 };
+	const uint64_t count[4] = { patch->filters, p->channels, w->shape[2], w->shape[3] };
+	/* Filters first: transposed, the channels of the input are before them. */
+	const int64_t stride[4] = { w->stride[p->transposed], w->stride[!p->transposed],
+				    w->stride[2], w->stride[3] };
 
-	tcs_box_slice(box, w->va, w->element_bytes, 4, w->stride, start, count);
+	tcs_box_slice(box, w->va, w->element_bytes, 4, stride, start, count);
 }
 
 static void slice_bias(const struct tcs_op *op, const struct tcs_patch *patch, struct tcs_box *box)

@@ -109,6 +109,12 @@ static bool compute(const struct tcs_op *op, void *dst, const struct tcs_map *in
 	case ACI_TCS_OP_COMPARE:
 		tcs_compare(op->in[0]->type, op->function, dst, in[0].ptr, in[1].ptr, n);
 		break;
+	case ACI_TCS_OP_QUANTISE:
+		tcs_quantise(op->out->type, dst, in[0].ptr, in[1].ptr, in[2].ptr, n);
+		break;
+	case ACI_TCS_OP_DEQUANTISE:
+		tcs_dequantise(op->in[0]->type, dst, in[0].ptr, in[1].ptr, in[2].ptr, n);
+		break;
 	case ACI_TCS_OP_SELECT:
 		tcs_select(op->out->element_bytes, dst, in[0].ptr, in[1].ptr, in[2].ptr, n);
 		break;

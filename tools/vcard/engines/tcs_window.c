@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The geometry of CONV and POOL. */
+/* The geometry of CONV, CONV_TRANSPOSE and POOL. */
 #include <string.h>
 
 #include "tcs_window.h"
@@ -7,14 +7,12 @@
 /* One window over the whole input region of a tile, where that is not much more than needed. */
 #define COVER_SPAN	(8u << 20)
 
-static bool axis_fits(struct tcs_axis *axis, uint64_t in, uint64_t out)
+static bool axis_fits(const struct tcs_axis *axis, uint64_t in, uint64_t out)
 {
 	/* kernel <= 2^20 and the rest below 2^41: no overflow */
 	const uint64_t extent = (axis->kernel - 1) * axis->dilation + 1;
 	const uint64_t padded = in + axis->pad_begin + axis->pad_end;
 
-	axis->in = in;
-	axis->out = out;
 	return extent <= padded && out == (padded - extent) / axis->stride + 1;
 }
 
@@ -27,8 +25,17 @@ bool tcs_window_fits(struct tcs_window_plan *plan, const struct tcs_tensor *in,
 	    cols > ACI_TCS_REDUCE_MAX / plan->channels / rows)
 		return false;
 	plan->patch = plan->channels * rows * cols;
-	return axis_fits(&plan->axis[0], in->shape[2], out->shape[2]) &&
-	       axis_fits(&plan->axis[1], in->shape[3], out->shape[3]);
+	for (unsigned int i = 0; i < 2; i++) {
+		const uint64_t from = in->shape[2 + i], to = out->shape[2 + i];
+
+		/* Transposed: what would be made of the output. */
+		if (!(plan->transposed ? axis_fits(&plan->axis[i], to, from) :
+					 axis_fits(&plan->axis[i], from, to)))
+			return false;
+		plan->axis[i].in = from;
+		plan->axis[i].out = to;
+	}
+	return true;
 }
 
 uint64_t tcs_window_tiles(struct tcs_window_plan *plan, uint64_t images, uint64_t filter_tile,
@@ -89,24 +96,80 @@ uint64_t tcs_window_taps(const struct tcs_axis *axis, uint64_t index)
 	return end > low ? end - low : 0;
 }
 
-static uint64_t input_index(const struct tcs_axis *axis, uint64_t output, uint64_t tap)
+/* Outputs of a tile that see the input through one kernel place, and what they see. */
+struct run {
+	uint64_t out, out_step;
+	uint64_t in, in_step;
+	uint64_t count;
+};
+
+/* Input i goes to output i * stride + shift. */
+static struct run find_transposed(const struct tcs_axis *axis, uint64_t tap, uint64_t first,
+				  uint64_t count)
 {
-	return output * axis->stride + tap * axis->dilation - axis->pad_begin;
+	const int64_t shift = (int64_t)(tap * axis->dilation) - (int64_t)axis->pad_begin;
+	const int64_t low = (int64_t)first - shift, high = (int64_t)(first + count) - shift;
+	const uint64_t begin = low > 0 ? tcs_div_up((uint64_t)low, axis->stride) : 0;
+	const uint64_t end = high > 0 ? tcs_min(tcs_div_up((uint64_t)high, axis->stride),
+						axis->in) : 0;
+
+	return (struct run){
+		.out = (uint64_t)((int64_t)(begin * axis->stride) + shift),
+		.out_step = axis->stride, .in = begin, .in_step = 1,
+		.count = end > begin ? end - begin : 0,
+	};
+}
+
+static struct run find_run(const struct tcs_window_plan *plan, unsigned int i, uint64_t tap,
+			   const struct tcs_patch *patch)
+{
+	const struct tcs_axis *axis = &plan->axis[i];
+	uint64_t begin, end;
+
+	if (plan->transposed)
+		return find_transposed(axis, tap, patch->first[i], patch->count[i]);
+	clip_outputs(axis, tap, patch->first[i], patch->count[i], &begin, &end);
+	return (struct run){
+		.out = begin, .out_step = 1,
+		.in = begin * axis->stride + tap * axis->dilation - axis->pad_begin,
+		.in_step = axis->stride, .count = end - begin,
+	};
 }
 
 /* Input rows or columns that the tile can touch: [begin, begin + count), count may be 0. */
-static void input_range(const struct tcs_axis *axis, uint64_t first, uint64_t count,
-			uint64_t *begin, uint64_t *length)
+static void input_range(const struct tcs_window_plan *plan, unsigned int i,
+			const struct tcs_patch *patch, uint64_t *begin, uint64_t *length)
 {
-	const int64_t low = (int64_t)(first * axis->stride) - (int64_t)axis->pad_begin;
-	const int64_t high = (int64_t)((first + count - 1) * axis->stride +
-				       (axis->kernel - 1) * axis->dilation + 1) -
-			     (int64_t)axis->pad_begin;
+	const struct tcs_axis *axis = &plan->axis[i];
+	const uint64_t reach = (axis->kernel - 1) * axis->dilation;
+	const uint64_t first = patch->first[i], last = first + patch->count[i] - 1;
+	int64_t low, high;
 
+	if (plan->transposed) {
+		const int64_t back = (int64_t)(first + axis->pad_begin) - (int64_t)reach;
+
+		low = back > 0 ? (int64_t)tcs_div_up((uint64_t)back, axis->stride) : 0;
+		high = (int64_t)((last + axis->pad_begin) / axis->stride + 1);
+	} else {
+		low = (int64_t)(first * axis->stride) - (int64_t)axis->pad_begin;
+		high = (int64_t)(last * axis->stride + reach + 1) - (int64_t)axis->pad_begin;
+	}
 	*begin = low > 0 ? (uint64_t)low : 0;
 	*length = 0;
 	if (high > (int64_t)*begin && *begin < axis->in)
 		*length = tcs_min((uint64_t)high, axis->in) - *begin;
+}
+
+/* So many rows or columns of the input that a tile reads at most. */
+static uint64_t input_reach(const struct tcs_window_plan *plan, unsigned int i,
+			    const struct tcs_patch *patch)
+{
+	const struct tcs_axis *axis = &plan->axis[i];
+	const uint64_t reach = (axis->kernel - 1) * axis->dilation;
+
+	return tcs_min(axis->in, plan->transposed ?
+		       (patch->count[i] - 1 + reach) / axis->stride + 1 :
+		       (patch->count[i] - 1) * axis->stride + reach + 1);
 }
 
 /* At most, wherever the tile lies: near the border of the input it is less. */
@@ -116,12 +179,8 @@ static uint64_t cover_bytes(const struct tcs_op *op, const struct tcs_patch *pat
 	const struct tcs_tensor *in = op->in[0];
 	uint64_t count[3] = { plan->channels }, bytes = in->element_bytes;
 
-	for (unsigned int i = 0; i < 2; i++) {
-		const struct tcs_axis *axis = &plan->axis[i];
-
-		count[1 + i] = tcs_min(axis->in, (patch->count[i] - 1) * axis->stride +
-						 (axis->kernel - 1) * axis->dilation + 1);
-	}
+	for (unsigned int i = 0; i < 2; i++)
+		count[1 + i] = input_reach(plan, i, patch);
 	for (unsigned int i = 0; i < 3; i++) {
 		const int64_t stride = in->stride[1 + i];
 
@@ -140,10 +199,13 @@ uint64_t tcs_window_windows(const struct tcs_op *op, const struct tcs_patch *pat
 		return 1;
 	for (unsigned int i = 0; i < 2; i++) {
 		const struct tcs_axis *axis = &plan->axis[i];
+		const uint64_t step = plan->transposed ? 1 : axis->stride;
 
-		box.shape[i] = tcs_min(patch->count[i], tcs_div_up(axis->in, axis->stride));
+		box.shape[i] = plan->transposed ?
+			       tcs_min(tcs_div_up(patch->count[i], axis->stride), axis->in) :
+			       tcs_min(patch->count[i], tcs_div_up(axis->in, axis->stride));
 		/* not used where the shape is 1, and then it might not fit */
-		box.stride[i] = box.shape[i] > 1 ? (int64_t)axis->stride * in->stride[2 + i] : 0;
+		box.stride[i] = box.shape[i] > 1 ? (int64_t)step * in->stride[2 + i] : 0;
 	}
 	return plan->patch * tcs_box_windows(&box, false);
 }
@@ -162,8 +224,7 @@ static unsigned int open_cover(struct tcs_state *st, const struct tcs_op *op,
 	count[0] = 1;
 	count[1] = plan->channels;
 	for (unsigned int i = 0; i < 2; i++) {
-		input_range(&plan->axis[i], patch->first[i], patch->count[i],
-			    &start[2 + i], &count[2 + i]);
+		input_range(plan, i, patch, &start[2 + i], &count[2 + i]);
 		if (!count[2 + i])
 			return ACI_STATUS_SUCCESS;
 	}
@@ -203,36 +264,38 @@ static unsigned int gather_row(struct tcs_state *st, const struct tcs_op *op,
 			       const struct tcs_patch *patch, uint64_t channel, const uint64_t *tap,
 			       const void *fill, uint8_t *dst, const struct vm_access *cover)
 {
-	const struct tcs_axis *axis = op->window.axis;
 	const struct tcs_tensor *in = op->in[0];
 	const unsigned int size = in->element_bytes;
 	const int64_t dst_row = (int64_t)patch->count[1] * size;
-	uint64_t begin[2], end[2], rows, cols;
+	int64_t dst_stride[2];
+	struct run run[2];
 	struct tcs_box box;
 
 	for (unsigned int i = 0; i < 2; i++)
-		clip_outputs(&axis[i], tap[i], patch->first[i], patch->count[i], &begin[i],
-			     &end[i]);
-	rows = end[0] - begin[0];
-	cols = end[1] - begin[1];
-	if (rows < patch->count[0] || cols < patch->count[1])
+		run[i] = find_run(&op->window, i, tap[i], patch);
+	if (run[0].count < patch->count[0] || run[1].count < patch->count[1])
 		fill_row(dst, patch->count[0] * patch->count[1], fill, size);
-	if (!rows || !cols)
+	if (!run[0].count || !run[1].count)
 		return ACI_STATUS_SUCCESS;
 
-	dst += (begin[0] - patch->first[0]) * (uint64_t)dst_row +
-	       (begin[1] - patch->first[1]) * size;
-	box = (struct tcs_box){ .rank = 2, .element_bytes = size, .shape = { rows, cols } };
+	dst += (run[0].out - patch->first[0]) * (uint64_t)dst_row +
+	       (run[1].out - patch->first[1]) * size;
+	dst_stride[0] = (int64_t)run[0].out_step * dst_row;
+	dst_stride[1] = (int64_t)run[1].out_step * size;
+	box = (struct tcs_box){ .rank = 2, .element_bytes = size };
 	box.va = in->va + tcs_step(patch->image, in->stride[0]) + tcs_step(channel, in->stride[1]);
 	for (unsigned int i = 0; i < 2; i++) {
-		box.va += tcs_step(input_index(&axis[i], begin[i], tap[i]), in->stride[2 + i]);
+		box.shape[i] = run[i].count;
+		box.va += tcs_step(run[i].in, in->stride[2 + i]);
 		/* not used where the shape is 1, and then it might not fit */
-		box.stride[i] = box.shape[i] > 1 ? (int64_t)axis[i].stride * in->stride[2 + i] : 0;
+		box.stride[i] = run[i].count > 1 ? (int64_t)run[i].in_step * in->stride[2 + i] : 0;
+		dst_stride[i] = run[i].count > 1 ? dst_stride[i] : 0;
 	}
 	if (!cover)
-		return tcs_box_load_strided(st, &box, dst, (const int64_t[]){ dst_row, size });
-	tcs_copy_plane(dst, dst_row, size, (const uint8_t *)cover->ptr + (box.va - cover->va),
-		       box.stride[0], box.stride[1], rows, cols, size);
+		return tcs_box_load_strided(st, &box, dst, dst_stride);
+	tcs_copy_plane(dst, dst_stride[0], dst_stride[1],
+		       (const uint8_t *)cover->ptr + (box.va - cover->va), box.stride[0],
+		       box.stride[1], run[0].count, run[1].count, size);
 	return ACI_STATUS_SUCCESS;
 }
 
