@@ -262,6 +262,7 @@ static int graph_check_op(const struct accel_graph *graph, const struct graph_op
 		.count = op->count,
 		.flags = op->flags,
 		.window = &op->window,
+		.resize = &op->resize,
 		.out = &graph->tensors[op->out - 1].view,
 	};
 	int ret;
@@ -397,7 +398,7 @@ int accel_graph_softmax(struct accel_graph *graph, uint32_t axis, uint32_t in, u
 }
 
 /* i8 operands are summed up in i32. */
-static enum accel_type product_type(enum accel_type type)
+enum accel_type graph_product_type(enum accel_type type)
 {
 	return type == ACCEL_I8 ? ACCEL_I32 : type;
 }
@@ -447,68 +448,7 @@ int accel_graph_matmul(struct accel_graph *graph, uint32_t activation, uint32_t 
 		return ret;
 	shape[rank] = x.shape[x.rank - 2];
 	shape[rank + 1] = y.shape[y.rank - 1];
-	return graph_compute(graph, &op, product_type(x.type), rank + 2, shape, out);
-}
-
-int accel_graph_conv(struct accel_graph *graph, uint32_t activation,
-		     const struct accel_window *window, uint32_t in, uint32_t weights,
-		     uint32_t bias, uint32_t *out)
-{
-	struct graph_op op = {
-		.opcode = ACI_TCS_OP_CONV, .function = activation, .in = { in, weights, bias },
-	};
-	struct accel_view x, w;
-	int ret = graph_begin(graph, out);
-
-	if (!ret)
-		ret = window_check(window, op.opcode);
-	if (!ret)
-		ret = graph_get_view(graph, in, &x);
-	if (!ret)
-		ret = graph_get_view(graph, weights, &w);
-	if (!ret && bias != ACCEL_TENSOR_NONE && !graph_find(graph, bias))
-		ret = -EINVAL;
-	if (ret)
-		return ret;
-	if (x.rank != 4 || w.rank != 4)
-		return error_set(-EINVAL, "conv: input and weights need rank 4");
-	op.window = *window;
-	return graph_compute(graph, &op, product_type(x.type), 4, (uint64_t[]) {
-		x.shape[0], w.shape[0],
-		window_outputs(x.shape[2], w.shape[2], window->stride[0], window->dilation[0],
-			       window->pad_begin[0], window->pad_end[0]),
-		window_outputs(x.shape[3], w.shape[3], window->stride[1], window->dilation[1],
-			       window->pad_begin[1], window->pad_end[1]) }, out);
-}
-
-int accel_graph_pool(struct accel_graph *graph, uint32_t opcode, const struct accel_window *window,
-		     uint32_t in, uint32_t *out)
-{
-	struct graph_op op = { .opcode = opcode, .in = { in } };
-	struct accel_view x;
-	int ret = graph_begin(graph, out);
-
-	if (!ret && opcode != ACI_TCS_OP_POOL_MAX && opcode != ACI_TCS_OP_POOL_AVG)
-		ret = error_set(-EINVAL, "0x%x is no pooling operation", opcode);
-	if (!ret)
-		ret = window_check(window, opcode);
-	if (!ret)
-		ret = graph_get_view(graph, in, &x);
-	if (ret)
-		return ret;
-	if (x.rank != 4)
-		return error_set(-EINVAL, "%s: the input needs rank 4", tcs_op_name(opcode));
-	op.window = *window;
-	return graph_compute(graph, &op, x.type, 4,
-			     (uint64_t[]) {
-				     x.shape[0], x.shape[1],
-				     window_outputs(x.shape[2], window->kernel[0],
-						    window->stride[0], window->dilation[0],
-						    window->pad_begin[0], window->pad_end[0]),
-				     window_outputs(x.shape[3], window->kernel[1],
-						    window->stride[1], window->dilation[1],
-						    window->pad_begin[1], window->pad_end[1]) },
-			     out);
+	return graph_compute(graph, &op, graph_product_type(x.type), rank + 2, shape, out);
 }
 
 int accel_graph_convert(struct accel_graph *graph, enum accel_type type, uint32_t in, uint32_t *out)

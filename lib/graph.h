@@ -52,6 +52,7 @@ struct graph_op {
 	uint64_t value, step;		/* FILL: elements in their low bytes, as in memory */
 	uint32_t flags;			/* ACI_TCS_OP_F_* */
 	struct accel_window window;
+	struct accel_resize resize;
 	uint32_t in[PROGRAM_INPUTS];	/* tensor ids; ACCEL_TENSOR_NONE: none */
 	uint32_t out;
 	uint32_t out1;			/* TOP_K: indices; else ACCEL_TENSOR_NONE */
@@ -102,6 +103,8 @@ int graph_add_constant(struct accel_graph *graph, const char *name, enum accel_t
 /** graph_add_file() - a zeroed entry at the end of graph->files. NULL: out of memory, with text */
 struct graph_file **graph_add_file(struct accel_graph *graph);
 void graph_file_unref(struct graph_file *file);
+/** graph_product_type() - of what operands of @type are summed up to */
+enum accel_type graph_product_type(enum accel_type type);
 /** graph_copy() - to a new dense tensor of @type */
 int graph_copy(struct accel_graph *graph, enum accel_type type, uint32_t in, uint32_t *out);
 /** graph_broadcast_shape() - of two shapes by rank alignment. -EINVAL */

@@ -196,7 +196,7 @@ static int compile_op(const struct compile *compile, const struct graph_op *op,
 		.beta = op->beta, .alpha_slot = ACCEL_SLOT_NONE, .beta_slot = ACCEL_SLOT_NONE,
 		.axis = op->axis, .axes = op->axes, .count = op->count, .epsilon = op->epsilon,
 		.value = op->value, .step = op->step, .flags = op->flags, .window = &op->window,
-		.out = &out,
+		.resize = &op->resize, .out = &out,
 	};
 
 	for (int i = 0; i < PROGRAM_INPUTS; i++) {

@@ -284,7 +284,7 @@ static void encode_unary(struct aci_tcs_op *raw, const struct program_op *op)
 static void encode_window(struct aci_tcs_op *raw, const struct program_op *op)
 {
 	const struct accel_window *window = op->window;
-	bool conv = op->opcode == ACI_TCS_OP_CONV;
+	bool conv = op->opcode == ACI_TCS_OP_CONV || op->opcode == ACI_TCS_OP_CONV_TRANSPOSE;
 
 	for (int i = 0; i < 2; i++) {
 		raw->window.kernel[i] = conv ? 0 : htole32(window->kernel[i]);
@@ -296,6 +296,19 @@ static void encode_window(struct aci_tcs_op *raw, const struct program_op *op)
 	raw->window.groups = conv ? htole32(window->groups) : 0;
 	if (op->opcode == ACI_TCS_OP_POOL_AVG && window->count_padding)
 		raw->flags = htole16(ACI_TCS_OP_F_COUNT_PADDING);
+}
+
+static void encode_resize(struct aci_tcs_op *raw, const struct accel_resize *resize)
+{
+	for (int i = 0; i < 2; i++) {
+		raw->resize.step[i] = htole64((uint64_t)resize->step[i]);
+		raw->resize.offset[i] = htole64((uint64_t)resize->offset[i]);
+		raw->resize.divisor[i] = htole64((uint64_t)resize->divisor[i]);
+	}
+	raw->resize.cubic = resize->cubic != 0 ? float_bits(resize->cubic) : 0;
+	raw->resize.rounding = htole32(resize->rounding);
+	if (resize->exclude_outside)
+		raw->flags = htole16(ACI_TCS_OP_F_EXCLUDE_OUTSIDE);
 }
 
 static void encode_fill(struct aci_tcs_op *raw, const struct program_op *op)
@@ -355,7 +368,11 @@ static void program_encode(struct accel_program *program, const struct program_o
 	case ACI_TCS_OP_FILL:
 		encode_fill(raw, op);
 		break;
+	case ACI_TCS_OP_RESIZE:
+		encode_resize(raw, op->resize);
+		break;
 	case ACI_TCS_OP_CONV:
+	case ACI_TCS_OP_CONV_TRANSPOSE:
 	case ACI_TCS_OP_POOL_MAX:
 	case ACI_TCS_OP_POOL_AVG:
 		encode_window(raw, op);
@@ -397,151 +414,6 @@ int program_add(struct accel_program *program, struct program_op *op)
 		return ret;
 	program_encode(program, op);
 	return 0;
-}
-
-int accel_program_copy(struct accel_program *program, const struct accel_view *in,
-		       const struct accel_view *out)
-{
-	struct program_op op = { .opcode = ACI_TCS_OP_COPY, .in = { in }, .out = out };
-
-	return program_add(program, &op);
-}
-
-int accel_program_unary(struct accel_program *program, uint32_t function, float alpha, float beta,
-			const struct accel_view *in, const struct accel_view *out)
-{
-	struct program_op op = {
-		.opcode = ACI_TCS_OP_UNARY, .function = function, .alpha = alpha, .beta = beta,
-		.alpha_slot = ACCEL_SLOT_NONE, .beta_slot = ACCEL_SLOT_NONE,
-		.in = { in }, .out = out,
-	};
-
-	return program_add(program, &op);
-}
-
-int accel_program_unary_from_arguments(struct accel_program *program, uint32_t function,
-				       uint32_t alpha_slot, uint32_t beta_slot,
-				       const struct accel_view *in, const struct accel_view *out)
-{
-	struct program_op op = {
-		.opcode = ACI_TCS_OP_UNARY, .function = function, .alpha_slot = alpha_slot,
-		.beta_slot = beta_slot, .in = { in }, .out = out,
-	};
-
-	return program_add(program, &op);
-}
-
-int accel_program_binary(struct accel_program *program, uint32_t function,
-			 const struct accel_view *in0, const struct accel_view *in1,
-			 const struct accel_view *out)
-{
-	struct program_op op = {
-		.opcode = ACI_TCS_OP_BINARY, .function = function, .in = { in0, in1 }, .out = out,
-	};
-
-	if (!in1)
-		return error_set(-EINVAL, "program and views must not be NULL");
-	return program_add(program, &op);
-}
-
-int accel_program_compare(struct accel_program *program, uint32_t function,
-			  const struct accel_view *in0, const struct accel_view *in1,
-			  const struct accel_view *out)
-{
-	struct program_op op = {
-		.opcode = ACI_TCS_OP_COMPARE, .function = function, .in = { in0, in1 }, .out = out,
-	};
-
-	if (!in1)
-		return error_set(-EINVAL, "program and views must not be NULL");
-	return program_add(program, &op);
-}
-
-int accel_program_select(struct accel_program *program, const struct accel_view *condition,
-			 const struct accel_view *in0, const struct accel_view *in1,
-			 const struct accel_view *out)
-{
-	struct program_op op = {
-		.opcode = ACI_TCS_OP_SELECT, .in = { condition, in0, in1 }, .out = out,
-	};
-
-	if (!in0 || !in1)
-		return error_set(-EINVAL, "program and views must not be NULL");
-	return program_add(program, &op);
-}
-
-int accel_program_reduce(struct accel_program *program, uint32_t function, uint32_t axes,
-			 const struct accel_view *in, const struct accel_view *out)
-{
-	struct program_op op = {
-		.opcode = ACI_TCS_OP_REDUCE, .function = function, .axes = axes,
-		.in = { in }, .out = out,
-	};
-
-	return program_add(program, &op);
-}
-
-int accel_program_arg(struct accel_program *program, uint32_t function, uint32_t axis, bool last,
-		      const struct accel_view *in, const struct accel_view *out)
-{
-	struct program_op op = {
-		.opcode = ACI_TCS_OP_ARG, .function = function, .axis = axis,
-		.flags = last ? ACI_TCS_OP_F_LAST : 0, .in = { in }, .out = out,
-	};
-
-	return program_add(program, &op);
-}
-
-int accel_program_softmax(struct accel_program *program, uint32_t axis, const struct accel_view *in,
-			  const struct accel_view *out)
-{
-	struct program_op op = {
-		.opcode = ACI_TCS_OP_SOFTMAX, .axis = axis, .in = { in }, .out = out
-	};
-
-	return program_add(program, &op);
-}
-
-int accel_program_matmul(struct accel_program *program, uint32_t activation,
-			 const struct accel_view *a, const struct accel_view *b,
-			 const struct accel_view *bias, const struct accel_view *out)
-{
-	struct program_op op = {
-		.opcode = ACI_TCS_OP_MATMUL,
-		.function = activation,
-		.in = { a, b, bias },
-		.out = out,
-	};
-
-	if (!b)
-		return error_set(-EINVAL, "program and views must not be NULL");
-	return program_add(program, &op);
-}
-
-int accel_program_conv(struct accel_program *program, uint32_t activation,
-		       const struct accel_window *window, const struct accel_view *in,
-		       const struct accel_view *weights, const struct accel_view *bias,
-		       const struct accel_view *out)
-{
-	struct program_op op = {
-		.opcode = ACI_TCS_OP_CONV, .function = activation, .window = window,
-		.in = { in, weights, bias }, .out = out,
-	};
-
-	if (!weights)
-		return error_set(-EINVAL, "program and views must not be NULL");
-	return program_add(program, &op);
-}
-
-int accel_program_pool(struct accel_program *program, uint32_t opcode,
-		       const struct accel_window *window, const struct accel_view *in,
-		       const struct accel_view *out)
-{
-	struct program_op op = { .opcode = opcode, .window = window, .in = { in }, .out = out };
-
-	if (opcode != ACI_TCS_OP_POOL_MAX && opcode != ACI_TCS_OP_POOL_AVG)
-		return error_set(-EINVAL, "0x%x is no pooling operation", opcode);
-	return program_add(program, &op);
 }
 
 int accel_program_get_stats(const struct accel_program *program, uint64_t *operations,

@@ -52,6 +52,7 @@ struct program_op {
 	uint64_t value, step;		/* FILL: bits of the output's type */
 	uint32_t flags;			/* ACI_TCS_OP_F_* */
 	const struct accel_window *window;
+	const struct accel_resize *resize;	/* RESIZE */
 	const struct accel_view *in[PROGRAM_INPUTS];	/* FILL: none */
 	const struct accel_view *out;
 	const struct accel_view *out1;	/* TOP_K: indices */
@@ -76,6 +77,10 @@ int program_check_op(const struct accel_device *device, struct program_op *op);
 int view_extent(const struct accel_view *view, uint64_t *end);
 /** view_scalars() - slots of the scalars that the view takes, unchecked. Return: how many */
 uint32_t view_scalars(const struct accel_view *view, uint64_t slots[VIEW_SCALARS_MAX]);
+/** view_elements() - of a view; 0: unknown */
+uint64_t view_elements(const struct accel_view *view);
+/** program_error_bias() - -EINVAL with a text that has the shapes */
+int program_error_bias(const struct program_op *op, const char *expected);
 /** window_outputs() - size of an output dimension; 0: the window does not fit */
 uint64_t window_outputs(uint64_t in, uint64_t kernel, uint32_t stride, uint32_t dilation,
 			uint32_t pad_begin, uint32_t pad_end);
@@ -92,9 +97,16 @@ bool view_repeats_to(const struct accel_view *view, const struct accel_view *out
 /** program_error_shapes() - -EINVAL with a text that has the shapes */
 int program_error_shapes(const struct program_op *op);
 
+/* --- program_check_spatial.c ------------------------------------------------------ */
+
+/** program_check_spatial() - shapes of CONV, CONV_TRANSPOSE, POOL, RESIZE; counts op->macs */
+int program_check_spatial(struct program_op *op);
+/** resize_check() - attributes in range */
+int resize_check(const struct accel_resize *resize);
+
 /* --- program_check_index.c -------------------------------------------------------- */
 
-/** program_check_index() - shapes of GATHER, SCATTER, TOP_K, CUMULATE, NORMALISE, FILL */
+/** program_check_index() - shapes of GATHER, SCATTER, TOP_K, CUMULATE, NORMALISE, FILL, (DE)QUANTISE */
 int program_check_index(const struct program_op *op);
 
 /* --- program_types.c -------------------------------------------------------------- */

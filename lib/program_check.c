@@ -168,7 +168,7 @@ int program_error_shapes(const struct program_op *op)
 			 op->in[1] ? ", " : "", op->in[1] ? b : "", out);
 }
 
-static int error_bias(const struct program_op *op, const char *expected)
+int program_error_bias(const struct program_op *op, const char *expected)
 {
 	char bias[96], out[96];
 
@@ -257,7 +257,7 @@ static bool broadcast_fits(const struct accel_view *a, const struct accel_view *
 }
 
 /* 0: unknown. */
-static uint64_t view_elements(const struct accel_view *view)
+uint64_t view_elements(const struct accel_view *view)
 {
 	uint64_t elements = 1;
 
@@ -286,96 +286,8 @@ static int check_matmul(struct program_op *op)
 	if (bias && !(bias->rank == 1 && view_may_equal(view_known_dim(bias, 0), n)) &&
 	    !(bias->rank == 2 && view_may_equal(view_known_dim(bias, 0), m) &&
 	      view_may_equal(view_known_dim(bias, 1), n)))
-		return error_bias(op, "N or MxN");
+		return program_error_bias(op, "N or MxN");
 	if (__builtin_mul_overflow(view_elements(out), k, &op->macs))
-		return program_error_shapes(op);
-	return 0;
-}
-
-uint64_t window_outputs(uint64_t in, uint64_t kernel, uint32_t stride, uint32_t dilation,
-			uint32_t pad_begin, uint32_t pad_end)
-{
-	uint64_t extent, padded = in + pad_begin + pad_end;
-
-	if (!kernel || !stride || __builtin_mul_overflow(kernel - 1, dilation, &extent) ||
-	    extent >= padded)
-		return 0;
-	return (padded - extent - 1) / stride + 1;
-}
-
-int window_check(const struct accel_window *window, uint32_t opcode)
-{
-	bool conv = opcode == ACI_TCS_OP_CONV;
-
-	if (!window)
-		return error_set(-EINVAL, "%s: window must not be NULL", tcs_op_name(opcode));
-	for (int i = 0; i < 2; i++)
-		if (!window->stride[i] || !window->dilation[i] || (!conv && !window->kernel[i]))
-			return error_set(-EINVAL,
-					 "%s: kernel, stride and dilation must be 1 or more",
-					 tcs_op_name(opcode));
-	if (conv && !window->groups)
-		return error_set(-EINVAL, "conv: groups must be 1 or more");
-	return 0;
-}
-
-/* Dimension @i of the window; @kernel is 0 where its size comes from an argument. */
-static bool window_dim_fits(const struct program_op *op, uint32_t i, uint64_t kernel)
-{
-	uint64_t in = view_known_dim(op->in[0], 2 + i), out = view_known_dim(op->out, 2 + i), outputs;
-	const struct accel_window *w = op->window;
-
-	if (!in || !kernel)
-		return true;
-	outputs = window_outputs(in, kernel, w->stride[i], w->dilation[i], w->pad_begin[i],
-				 w->pad_end[i]);
-	return outputs && view_may_equal(out, outputs);
-}
-
-static bool window_fits(const struct program_op *op, uint64_t rows, uint64_t columns)
-{
-	return window_dim_fits(op, 0, rows) && window_dim_fits(op, 1, columns);
-}
-
-static int check_conv(struct program_op *op)
-{
-	const struct accel_view *in = op->in[0], *weights = op->in[1], *bias = op->in[2],
-				*out = op->out;
-	int ret = window_check(op->window, op->opcode);
-	uint64_t groups, filters, channels, per_output;
-
-	if (ret)
-		return ret;
-	groups = op->window->groups;
-	if (in->rank != 4 || weights->rank != 4 || out->rank != 4)
-		return program_error_shapes(op);
-	filters = view_known_dim(weights, 0);
-	channels = view_known_dim(in, 1);
-	if (!view_may_equal(view_known_dim(in, 0), view_known_dim(out, 0)) ||
-	    !view_may_equal(filters, view_known_dim(out, 1)) ||
-	    filters % groups || channels % groups ||
-	    !view_may_equal(channels / groups, view_known_dim(weights, 1)) ||
-	    !window_fits(op, view_known_dim(weights, 2), view_known_dim(weights, 3)))
-		return program_error_shapes(op);
-	filters = filters ? filters : view_known_dim(out, 1);
-	if (bias && (bias->rank != 1 || !view_may_equal(view_known_dim(bias, 0), filters)))
-		return error_bias(op, "C");
-	per_output = view_known_dim(weights, 1) * view_known_dim(weights, 2) * view_known_dim(weights, 3);
-	if (__builtin_mul_overflow(view_elements(out), per_output, &op->macs))
-		return program_error_shapes(op);
-	return 0;
-}
-
-static int check_pool(const struct program_op *op)
-{
-	const struct accel_view *in = op->in[0], *out = op->out;
-	int ret = window_check(op->window, op->opcode);
-
-	if (ret)
-		return ret;
-	if (in->rank != 4 || out->rank != 4 || !view_may_equal(view_known_dim(in, 0), view_known_dim(out, 0)) ||
-	    !view_may_equal(view_known_dim(in, 1), view_known_dim(out, 1)) ||
-	    !window_fits(op, op->window->kernel[0], op->window->kernel[1]))
 		return program_error_shapes(op);
 	return 0;
 }
@@ -440,10 +352,11 @@ static int check_shapes(struct program_op *op)
 	case ACI_TCS_OP_MATMUL:
 		return check_matmul(op);
 	case ACI_TCS_OP_CONV:
-		return check_conv(op);
+	case ACI_TCS_OP_CONV_TRANSPOSE:
 	case ACI_TCS_OP_POOL_MAX:
 	case ACI_TCS_OP_POOL_AVG:
-		return check_pool(op);
+	case ACI_TCS_OP_RESIZE:
+		return program_check_spatial(op);
 	default:
 		return program_check_index(op);
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Shapes of operations along a dimension, on rows and by indices. */
+/* Shapes of operations along a dimension, on rows, by indices, and with parameters that repeat. */
 #include "error.h"
 #include "program.h"
 
@@ -10,7 +10,8 @@ static int check_axis(const struct program_op *op, uint32_t rank)
 	return error_set(-EINVAL, "%s: there is no axis %u", tcs_op_name(op->opcode), op->axis);
 }
 
-static int check_normalise(const struct program_op *op)
+/* in1 and in2 are parameters: NORMALISE, QUANTISE, DEQUANTISE. */
+static int check_parameters(const struct program_op *op)
 {
 	const struct accel_view *in = op->in[0], *out = op->out;
 
@@ -86,7 +87,9 @@ int program_check_index(const struct program_op *op)
 	case ACI_TCS_OP_FILL:
 		return op->function == ACI_TCS_FILL_RANGE ? check_axis(op, op->out->rank) : 0;
 	case ACI_TCS_OP_NORMALISE:
-		return check_normalise(op);
+	case ACI_TCS_OP_QUANTISE:
+	case ACI_TCS_OP_DEQUANTISE:
+		return check_parameters(op);
 	case ACI_TCS_OP_CUMULATE:
 		ret = check_axis(op, op->in[0]->rank);
 		if (ret)

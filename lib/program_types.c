@@ -40,6 +40,14 @@ const char *tcs_op_name(uint32_t opcode)
 		return "matmul";
 	case ACI_TCS_OP_CONV:
 		return "conv";
+	case ACI_TCS_OP_CONV_TRANSPOSE:
+		return "conv_transpose";
+	case ACI_TCS_OP_RESIZE:
+		return "resize";
+	case ACI_TCS_OP_QUANTISE:
+		return "quantise";
+	case ACI_TCS_OP_DEQUANTISE:
+		return "dequantise";
 	case ACI_TCS_OP_POOL_MAX:
 		return "pool_max";
 	case ACI_TCS_OP_POOL_AVG:
@@ -95,6 +103,12 @@ uint32_t accel_type_bytes(enum accel_type type)
 
 /* --- What the card lists ---------------------------------------------------------- */
 
+static bool is_product(uint32_t opcode)
+{
+	return opcode == ACI_TCS_OP_MATMUL || opcode == ACI_TCS_OP_CONV ||
+	       opcode == ACI_TCS_OP_CONV_TRANSPOSE;
+}
+
 static bool set_lists(const struct aci_identify_set *set, uint32_t opcode, uint32_t function,
 		      uint64_t combo)
 {
@@ -106,7 +120,7 @@ static bool set_lists(const struct aci_identify_set *set, uint32_t opcode, uint3
 			continue;
 		/* Without a mask: operations with an activation take RELU, others no function. */
 		if (!mask)
-			mask = opcode == ACI_TCS_OP_MATMUL || opcode == ACI_TCS_OP_CONV ?
+			mask = is_product(opcode) ?
 			       1u << ACI_TCS_UNARY_IDENTITY | 1u << ACI_TCS_UNARY_RELU : 1u;
 		if (function >= base && function - base < 32 && mask >> (function - base) & 1)
 			return true;
@@ -134,6 +148,20 @@ static uint64_t combo_of_type(enum accel_type type)
 	}
 }
 
+static uint64_t combo_of_quantised(enum accel_type type)
+{
+	switch (type) {
+	case ACCEL_I8:
+		return ACI_TCS_COMBO_F32_I8;
+	case ACCEL_U8:
+		return ACI_TCS_COMBO_F32_U8;
+	case ACCEL_I32:
+		return ACI_TCS_COMBO_F32_I32;
+	default:
+		return 0;
+	}
+}
+
 static bool is_half(enum accel_type type)
 {
 	return type == ACCEL_F16 || type == ACCEL_BF16;
@@ -149,6 +177,10 @@ static uint64_t combos_of(uint32_t opcode, enum accel_type in, enum accel_type o
 	if (opcode == ACI_TCS_OP_COPY)
 		return ACI_TCS_COMBO_CONVERT_HALF |
 		       (is_half(in) || is_half(out) ? 0 : ACI_TCS_COMBO_CONVERT);
+	if (opcode == ACI_TCS_OP_QUANTISE)
+		return in == ACCEL_F32 ? combo_of_quantised(out) : 0;
+	if (opcode == ACI_TCS_OP_DEQUANTISE)
+		return out == ACCEL_F32 ? combo_of_quantised(in) : 0;
 	if (opcode == ACI_TCS_OP_COMPARE)
 		expected = ACCEL_BOOL;
 	else if (opcode == ACI_TCS_OP_ARG)
@@ -197,6 +229,10 @@ static bool types_are_mixed(const struct program_op *op, enum accel_type in, enu
 		return !is_index(op->in[1]->type);
 	case ACI_TCS_OP_TOP_K:
 		return op->out1->type != ACCEL_I64;
+	case ACI_TCS_OP_QUANTISE:
+		return op->in[1]->type != ACCEL_F32 || (op->in[2] && op->in[2]->type != out);
+	case ACI_TCS_OP_DEQUANTISE:
+		return op->in[1]->type != ACCEL_F32 || (op->in[2] && op->in[2]->type != in);
 	default:
 		return (op->in[1] && op->in[1]->type != in) ||
 		       (op->in[2] && op->in[2]->type != bias);

@@ -91,6 +91,9 @@ test_function test_graph_compare_select, test_graph_select_broadcast, test_graph
 test_function test_graph_gather, test_graph_gather_pairs, test_graph_scatter, test_graph_top_k,
 	test_graph_cumulate, test_graph_normalise, test_graph_log_softmax, test_graph_fill,
 	test_graph_half, test_graph_index_errors, test_gather_out_of_bounds, test_program_index;
+/* lib_device_spatial.c */
+test_function test_graph_conv_transpose, test_graph_resize, test_graph_quantise,
+	test_graph_spatial_errors;
 /* lib_device_onnx.c */
 test_function test_onnx_external, test_onnx_in_file, test_onnx_external_errors;
 

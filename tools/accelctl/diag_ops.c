@@ -33,6 +33,9 @@ static void set_element(struct reference_operand *operand, uint64_t at, double v
 	case ACCEL_BOOL:
 		((uint8_t *)operand->data)[at] = (int64_t)value & 1;
 		break;
+	case ACCEL_U8:
+		((uint8_t *)operand->data)[at] = (uint8_t)(int64_t)value;
+		break;
 	default:
 		((int8_t *)operand->data)[at] = (int8_t)(int64_t)value;
 	}
@@ -106,6 +109,21 @@ static int encode(struct accel_program *program, const struct reference_op *op)
 		return accel_program_matmul(program, op->function, in0, in1, bias, out);
 	case ACI_TCS_OP_CONV:
 		return accel_program_conv(program, op->function, &op->window, in0, in1, bias, out);
+	case ACI_TCS_OP_CONV_TRANSPOSE:
+		return accel_program_conv_transpose(program, op->function, &op->window, in0, in1, bias, out);
+	case ACI_TCS_OP_RESIZE:
+		return accel_program_resize(program, &op->resize, in0, out);
+	case ACI_TCS_OP_QUANTISE:
+		return accel_program_quantise(program, in0, in1, bias, out);
+	case ACI_TCS_OP_DEQUANTISE:
+		return accel_program_dequantise(program, in0, in1, bias, out);
+	case ACI_TCS_OP_NORMALISE:
+		return accel_program_normalise(program, op->function, 1u << op->axis, op->epsilon, in0, NULL, NULL,
+					       out);
+	case ACI_TCS_OP_REDUCE:
+		return accel_program_reduce(program, op->function, 1u << op->axis, in0, out);
+	case ACI_TCS_OP_GATHER:
+		return accel_program_gather(program, 0, 1, in0, in1, out);
 	default:
 		return accel_program_pool(program, op->opcode, &op->window, in0, out);
 	}
@@ -372,6 +390,118 @@ static void test_pool(struct diag *diag, uint32_t opcode, enum accel_type type, 
 	run_op(diag, &op, made, name);
 }
 
+static void test_conv_transpose(struct diag *diag, enum accel_type in, enum accel_type out)
+{
+	static const uint64_t input[] = { 2, 6, 5, 7 }, weights[] = { 6, 2, 3, 2 }, bias[] = { 4 };
+	static const uint64_t output[] = { 2, 4, 10, 7 };
+	struct reference_op op = {
+		.opcode = ACI_TCS_OP_CONV_TRANSPOSE,
+		.window = { .stride = { 2, 1 }, .dilation = { 1, 2 }, .pad_begin = { 1, 1 }, .pad_end = { 0, 1 },
+			    .groups = 2 },
+	};
+	char name[64];
+	bool made;
+
+	if (!listed(diag, op.opcode, 0, in, out))
+		return;
+	made = make_operand(&op.in[0], in, 0, VALUES_SIGNED, 4, input) &&
+	       make_operand(&op.in[1], in, 1, VALUES_SIGNED, 4, weights) &&
+	       make_operand(&op.in[2], out, 2, VALUES_SIGNED, 1, bias) &&
+	       make_operand(&op.out, out, OUT_SLOT, VALUES_SIGNED, 4, output);
+	snprintf(name, sizeof(name), "transposed conv %s, groups, stride, dilation, padding", type_name(in));
+	run_op(diag, &op, made, name);
+}
+
+/* Half-pixel centres: up in rows, down in columns. */
+static void test_resize(struct diag *diag, uint32_t function, const char *name)
+{
+	static const uint64_t input[] = { 2, 3, 7, 13 }, output[] = { 2, 3, 15, 5 };
+	struct reference_op op = { .opcode = ACI_TCS_OP_RESIZE, .function = function,
+				   .resize = { .function = function } };
+	bool made;
+
+	if (!listed(diag, op.opcode, function, ACCEL_F32, ACCEL_F32))
+		return;
+	for (int i = 0; i < 2; i++) {
+		op.resize.step[i] = 2 * (int64_t)input[2 + i];
+		op.resize.offset[i] = (int64_t)input[2 + i] - (int64_t)output[2 + i];
+		op.resize.divisor[i] = 2 * (int64_t)output[2 + i];
+	}
+	made = make_operand(&op.in[0], ACCEL_F32, 0, VALUES_SIGNED, 4, input) &&
+	       make_operand(&op.out, ACCEL_F32, OUT_SLOT, VALUES_SIGNED, 4, output);
+	run_op(diag, &op, made, name);
+}
+
+/* A scale and a zero point for each row. */
+static void test_quantise(struct diag *diag, uint32_t opcode, enum accel_type type)
+{
+	static const uint64_t shape[] = { 3, 19, 23 }, column[] = { 19, 1 };
+	bool quantise = opcode == ACI_TCS_OP_QUANTISE;
+	enum accel_type in = quantise ? ACCEL_F32 : type, out = quantise ? type : ACCEL_F32;
+	struct reference_op op = { .opcode = opcode };
+	char name[64];
+	bool made;
+
+	if (!listed(diag, opcode, 0, in, out))
+		return;
+	made = make_operand(&op.in[0], in, 0, VALUES_SIGNED, 3, shape) &&
+	       make_operand(&op.in[1], ACCEL_F32, 1, VALUES_POSITIVE, 2, column) &&
+	       make_operand(&op.in[2], type, 2, VALUES_WHOLE, 2, column) &&
+	       make_operand(&op.out, out, OUT_SLOT, VALUES_SIGNED, 3, shape);
+	snprintf(name, sizeof(name), "%s %s, per row", quantise ? "quantise to" : "dequantise from", type_name(type));
+	run_op(diag, &op, made, name);
+}
+
+static void test_rows(struct diag *diag)
+{
+	static const uint64_t shape[] = { 5, 7, 33 }, reduced[] = { 5, 1, 33 };
+	struct reference_op mean = { .opcode = ACI_TCS_OP_REDUCE, .function = ACI_TCS_REDUCTION_MEAN, .axis = 1 };
+	struct reference_op normal = { .opcode = ACI_TCS_OP_NORMALISE, .axis = 2, .epsilon = 1e-3f };
+	bool made;
+
+	if (listed(diag, mean.opcode, mean.function, ACCEL_F32, ACCEL_F32)) {
+		made = make_operand(&mean.in[0], ACCEL_F32, 0, VALUES_SIGNED, 3, shape) &&
+		       make_operand(&mean.out, ACCEL_F32, OUT_SLOT, VALUES_SIGNED, 3, reduced);
+		run_op(diag, &mean, made, "reduce to the mean");
+	}
+	if (listed(diag, normal.opcode, normal.function, ACCEL_F32, ACCEL_F32)) {
+		made = make_operand(&normal.in[0], ACCEL_F32, 0, VALUES_SIGNED, 3, shape) &&
+		       make_operand(&normal.out, ACCEL_F32, OUT_SLOT, VALUES_SIGNED, 3, shape);
+		run_op(diag, &normal, made, "normalise rows");
+	}
+}
+
+static void test_gather(struct diag *diag, enum accel_type type)
+{
+	static const uint64_t data[] = { 101, 5 }, places[] = { 9, 1, 1 }, output[] = { 9, 5 };
+	struct reference_op op = { .opcode = ACI_TCS_OP_GATHER };
+	char name[64];
+	bool made;
+
+	if (!listed(diag, op.opcode, 0, type, type))
+		return;
+	made = make_operand(&op.in[0], type, 0, VALUES_SIGNED, 2, data) &&
+	       make_operand(&op.in[1], ACCEL_I64, 1, VALUES_WHOLE, 3, places) &&
+	       make_operand(&op.out, type, OUT_SLOT, VALUES_SIGNED, 2, output);
+	snprintf(name, sizeof(name), "gather rows of %s", type_name(type));
+	run_op(diag, &op, made, name);
+}
+
+static void test_newer(struct diag *diag)
+{
+	test_rows(diag);
+	test_gather(diag, ACCEL_F32);
+	test_gather(diag, ACCEL_I8);
+	test_conv_transpose(diag, ACCEL_F32, ACCEL_F32);
+	test_conv_transpose(diag, ACCEL_I8, ACCEL_I32);
+	test_resize(diag, ACI_TCS_RESIZE_NEAREST, "resize to the nearest");
+	test_resize(diag, ACI_TCS_RESIZE_LINEAR, "resize, linear");
+	test_quantise(diag, ACI_TCS_OP_QUANTISE, ACCEL_I8);
+	test_quantise(diag, ACI_TCS_OP_QUANTISE, ACCEL_U8);
+	test_quantise(diag, ACI_TCS_OP_DEQUANTISE, ACCEL_I8);
+	test_quantise(diag, ACI_TCS_OP_DEQUANTISE, ACCEL_I32);
+}
+
 void diag_test_ops(struct diag *diag)
 {
 	unsigned int before = diag->counts[DIAG_PASS] + diag->counts[DIAG_FAIL];
@@ -388,6 +518,7 @@ void diag_test_ops(struct diag *diag)
 	test_pool(diag, ACI_TCS_OP_POOL_MAX, ACCEL_I8, false);
 	test_pool(diag, ACI_TCS_OP_POOL_AVG, ACCEL_F32, false);
 	test_pool(diag, ACI_TCS_OP_POOL_AVG, ACCEL_F32, true);
+	test_newer(diag);
 	if (diag->counts[DIAG_PASS] + diag->counts[DIAG_FAIL] == before)
 		diag_report(diag, diag_detail(diag, DIAG_SKIP, "the card lists no tensor operation"),
 			    "tensor operations");

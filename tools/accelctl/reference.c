@@ -204,6 +204,134 @@ static double pool(const struct reference_op *op, const uint64_t *index)
 	return op->opcode == ACI_TCS_OP_POOL_MAX ? top : sum / count;
 }
 
+/* Kernel place @k of output @out sees the input at the place whose stride leads there. */
+static bool transposed_position(const struct accel_window *window, int axis, uint64_t out, uint64_t k,
+				uint64_t size, uint64_t *position)
+{
+	int64_t at = (int64_t)out + window->pad_begin[axis] - (int64_t)(k * window->dilation[axis]);
+
+	*position = (uint64_t)(at / (int64_t)window->stride[axis]);
+	return at >= 0 && at % window->stride[axis] == 0 && *position < size;
+}
+
+static double conv_transpose(const struct reference_op *op, const uint64_t *index)
+{
+	const struct accel_view *in = &op->in[0].view, *weights = &op->in[1].view;
+	uint64_t filters = weights->shape[1], channels = in->shape[1] / op->window.groups;
+	uint64_t first = index[1] / filters * channels;
+	double sum = op->in[2].bytes ? reference_element(&op->in[2], &index[1]) : 0;
+
+	for (uint64_t c = first; c < first + channels; c++) {
+		for (uint64_t y = 0; y < weights->shape[2]; y++) {
+			for (uint64_t x = 0; x < weights->shape[3]; x++) {
+				uint64_t at[4] = { index[0], c }, tap[4] = { c, index[1] % filters, y, x };
+
+				if (transposed_position(&op->window, 0, index[2], y, in->shape[2], &at[2]) &&
+				    transposed_position(&op->window, 1, index[3], x, in->shape[3], &at[3]))
+					sum += reference_element(&op->in[0], at) *
+					       reference_element(&op->in[1], tap);
+			}
+		}
+	}
+	return activate(op, sum);
+}
+
+static uint64_t clamp_place(double place, uint64_t size)
+{
+	return place < 0 ? 0 : place >= size ? size - 1 : (uint64_t)place;
+}
+
+/* Nearest, halves down, or linear. */
+static double resize(const struct reference_op *op, const uint64_t *index)
+{
+	const struct accel_resize *r = &op->resize;
+	uint64_t low[2], high[2];
+	double part[2], sum = 0;
+
+	for (int i = 0; i < 2; i++) {
+		double place = ((double)r->step[i] * index[2 + i] + r->offset[i]) / r->divisor[i];
+		uint64_t size = op->in[0].view.shape[2 + i];
+
+		if (r->function == ACI_TCS_RESIZE_NEAREST)
+			place = ceil(place - 0.5);
+		part[i] = place - floor(place);
+		low[i] = clamp_place(floor(place), size);
+		high[i] = clamp_place(floor(place) + 1, size);
+	}
+	for (int k = 0; k < 4; k++) {
+		uint64_t at[4] = { index[0], index[1], k & 2 ? high[0] : low[0], k & 1 ? high[1] : low[1] };
+
+		sum += (k & 2 ? part[0] : 1 - part[0]) * (k & 1 ? part[1] : 1 - part[1]) *
+		       reference_element(&op->in[0], at);
+	}
+	return sum;
+}
+
+static double quantise(const struct reference_op *op, const uint64_t *index)
+{
+	uint32_t rank = op->out.view.rank;
+	double x = reference_element(&op->in[0], index), scale = broadcast_element(&op->in[1], rank, index);
+	double zero = broadcast_element(&op->in[2], rank, index);
+	bool is_signed = op->out.view.type == ACCEL_I8;
+
+	if (op->opcode == ACI_TCS_OP_DEQUANTISE)
+		return (x - zero) * scale;
+	return fmin(fmax(nearbyint((float)x / (float)scale) + zero, is_signed ? -128 : 0), is_signed ? 127 : 255);
+}
+
+static double row_mean(const struct reference_op *op, const uint64_t *index, double centre, bool squares)
+{
+	uint64_t at[ACCEL_RANK_MAX], count = op->in[0].view.shape[op->axis];
+	double sum = 0;
+
+	memcpy(at, index, sizeof(at));
+	for (at[op->axis] = 0; at[op->axis] < count; at[op->axis]++) {
+		double x = reference_element(&op->in[0], at) - centre;
+
+		sum += squares ? x * x : x;
+	}
+	return sum / count;
+}
+
+static double normalise(const struct reference_op *op, const uint64_t *index)
+{
+	double mean = row_mean(op, index, 0, false);
+	double deviation = sqrt(row_mean(op, index, mean, true) + op->epsilon);
+
+	return (reference_element(&op->in[0], index) - mean) / deviation;
+}
+
+/* Rows of the first dimension. */
+static double gather(const struct reference_op *op, const uint64_t *index)
+{
+	uint64_t place[ACCEL_RANK_MAX] = { index[0] }, at[ACCEL_RANK_MAX];
+
+	memcpy(at, index, sizeof(at));
+	at[0] = (uint64_t)reference_element(&op->in[1], place);
+	return reference_element(&op->in[0], at);
+}
+
+static double compute_indexed(const struct reference_op *op, const uint64_t *index)
+{
+	switch (op->opcode) {
+	case ACI_TCS_OP_CONV_TRANSPOSE:
+		return conv_transpose(op, index);
+	case ACI_TCS_OP_RESIZE:
+		return resize(op, index);
+	case ACI_TCS_OP_QUANTISE:
+	case ACI_TCS_OP_DEQUANTISE:
+		return quantise(op, index);
+	case ACI_TCS_OP_NORMALISE:
+		return normalise(op, index);
+	case ACI_TCS_OP_REDUCE:
+		return row_mean(op, index, 0, false);
+	case ACI_TCS_OP_GATHER:
+		return gather(op, index);
+	default:
+		return pool(op, index);
+	}
+}
+
 double reference_compute(const struct reference_op *op, const uint64_t *index)
 {
 	uint32_t rank = op->out.view.rank;
@@ -224,6 +352,6 @@ double reference_compute(const struct reference_op *op, const uint64_t *index)
 	case ACI_TCS_OP_CONV:
 		return conv(op, index);
 	default:
-		return pool(op, index);
+		return compute_indexed(op, index);
 	}
 }

@@ -21,8 +21,10 @@ struct reference_operand {
 struct reference_op {
 	uint32_t opcode, function;	/* function: or activation */
 	float alpha, beta;
-	uint32_t axis;
+	uint32_t axis;			/* REDUCE, NORMALISE: the one that a row spans */
+	float epsilon;
 	struct accel_window window;
+	struct accel_resize resize;
 	struct reference_operand in[REFERENCE_INPUTS], out;	/* in: bytes 0: absent */
 };
 

@@ -346,6 +346,25 @@ struct accel_window {
 	bool count_padding;	/* average pooling */
 };
 
+/**
+ * struct accel_resize - places of RESIZE, [0] rows, [1] columns
+ * @function: ACI_TCS_RESIZE_*
+ * @rounding: ACI_TCS_ROUNDING_*; NEAREST only, else 0
+ * @cubic: CUBIC: its coefficient; else 0
+ * @exclude_outside: places outside the input do not count, instead of repeating its border
+ *
+ * Element i of the output lies at (step * i + offset) / divisor of the input.
+ */
+struct accel_resize {
+	uint32_t function;
+	uint32_t rounding;
+	float cubic;
+	bool exclude_outside;
+	int64_t step[2];
+	int64_t offset[2];
+	int64_t divisor[2];	/* at least 1 */
+};
+
 /** struct accel_program - recorded operations; runs any number of times with different arguments */
 struct accel_program;
 
@@ -470,6 +489,30 @@ int accel_program_scatter(struct accel_program *program, uint32_t function, uint
  */
 int accel_program_top_k(struct accel_program *program, uint32_t axis, bool least, const struct accel_view *in,
 			const struct accel_view *out, const struct accel_view *indices);
+/**
+ * accel_program_conv_transpose() - the gradient of accel_program_conv(); weights are [C, O / groups, KH, KW]
+ *
+ * The size of @out is a choice: accel_program_conv() must make that of @in of it.
+ */
+int accel_program_conv_transpose(struct accel_program *program, uint32_t activation,
+				 const struct accel_window *window, const struct accel_view *in,
+				 const struct accel_view *weights, const struct accel_view *bias,
+				 const struct accel_view *out);
+/** accel_program_resize() - NCHW at other places */
+int accel_program_resize(struct accel_program *program, const struct accel_resize *resize,
+			 const struct accel_view *in, const struct accel_view *out);
+/**
+ * accel_program_quantise() - out (i8, u8) = round(in / scale) + zero, saturating
+ * @scale: repeats to the shape of @out
+ * @zero: likewise, of the type of @out; NULL: none
+ */
+int accel_program_quantise(struct accel_program *program, const struct accel_view *in,
+			   const struct accel_view *scale, const struct accel_view *zero,
+			   const struct accel_view *out);
+/** accel_program_dequantise() - out (f32) = (in (i8, u8, i32) - zero) * scale; @zero may be NULL */
+int accel_program_dequantise(struct accel_program *program, const struct accel_view *in,
+			     const struct accel_view *scale, const struct accel_view *zero,
+			     const struct accel_view *out);
 
 /** accel_program_supports() - would the card take @opcode with @function on these types? Thread-safe. */
 bool accel_program_supports(struct accel_device *device, uint32_t opcode, uint32_t function,
@@ -619,6 +662,16 @@ int accel_graph_fill(struct accel_graph *graph, enum accel_type type, uint32_t r
 /** accel_graph_range() - a new tensor as accel_program_range() has it */
 int accel_graph_range(struct accel_graph *graph, enum accel_type type, uint32_t rank, const uint64_t *shape,
 		      uint32_t axis, const void *value, const void *step, uint32_t *out);
+/** accel_graph_conv_transpose() - as accel_program_conv_transpose() with @size rows and columns as its output */
+int accel_graph_conv_transpose(struct accel_graph *graph, uint32_t activation, const struct accel_window *window,
+			       const uint64_t size[2], uint32_t in, uint32_t weights, uint32_t bias, uint32_t *out);
+/** accel_graph_resize() - as accel_program_resize() to @size rows and columns */
+int accel_graph_resize(struct accel_graph *graph, const struct accel_resize *resize, const uint64_t size[2],
+		       uint32_t in, uint32_t *out);
+/** accel_graph_quantise() - to @type; @zero may be ACCEL_TENSOR_NONE */
+int accel_graph_quantise(struct accel_graph *graph, enum accel_type type, uint32_t in, uint32_t scale,
+			 uint32_t zero, uint32_t *out);
+int accel_graph_dequantise(struct accel_graph *graph, uint32_t in, uint32_t scale, uint32_t zero, uint32_t *out);
 int accel_graph_convert(struct accel_graph *graph, enum accel_type type, uint32_t in, uint32_t *out);
 /* Views: no work on the card where the layout allows it, else a copy. */
 int accel_graph_reshape(struct accel_graph *graph, uint32_t in, uint32_t rank, const uint64_t *shape, uint32_t *out);
