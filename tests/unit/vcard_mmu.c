@@ -350,6 +350,8 @@ static void test_dma_map_rules(void **state)
 	assert_int_equal(vcard_dma_unmap(rig->card, 0x0000, 0x10000), 0);
 	assert_int_equal(vcard_dma_unmap(rig->card, 0x0000, 0x10000), 0);
 	assert_int_equal(vcard_dma_unmap(rig->card, UINT64_MAX, 2), -EINVAL);
+	/* QEMU does so when the machine is reset behind an IOMMU. */
+	assert_int_equal(vcard_dma_unmap(rig->card, 0x10000, -UINT64_C(0x10000)), 0);
 }
 
 /* --- Tens of thousands of small mappings, coming and going under load --- */

@@ -115,10 +115,12 @@ static void wait_unpinned(struct dma_map *map, _Atomic uint32_t *pins)
 
 int dma_map_remove(struct dma_map *map, uint64_t iova, uint64_t bytes)
 {
+	/* Of the last byte: the range may end where the address space does. */
+	uint64_t end = iova + (bytes - 1);
 	struct dma_region **gone = NULL;
 	size_t first, last;
 
-	if (!bytes || !range_fits(iova, bytes, UINT64_MAX))
+	if (!bytes || end < iova)
 		return -EINVAL;
 
 	pthread_rwlock_wrlock(&map->lock);
@@ -126,9 +128,9 @@ int dma_map_remove(struct dma_map *map, uint64_t iova, uint64_t bytes)
 	for (last = first; last < map->count; last++) {
 		const struct dma_region *region = map->regions[last];
 
-		if (region->iova >= iova + bytes)
+		if (region->iova > end)
 			break;
-		if (region->iova < iova || region->iova + region->bytes > iova + bytes)
+		if (region->iova < iova || region->bytes - 1 > end - region->iova)
 			goto crossing;
 	}
 	if (last > first) {
