@@ -84,11 +84,18 @@ int stream_fail_text(struct accel_stream *stream)
 			 name, stream->error_index, accel_status_text(stream->status));
 }
 
+/* What a job in the queue did counts more than that a later one was not taken. */
+static bool stream_has_failed(const struct accel_stream *stream)
+{
+	return stream->error && !stream->refused;
+}
+
 static void stream_fail(struct accel_stream *stream, int error, uint32_t status, uint64_t index,
 			uint64_t info)
 {
-	if (stream->error)
+	if (stream_has_failed(stream))
 		return;
+	stream->refused = false;
 	stream->loss = retry_classify(error, status, 0);
 	stream->error = error;
 	stream->status = status;
@@ -117,7 +124,7 @@ static void stream_check(struct accel_stream *stream)
 	struct drm_aci_query_queue state;
 	int ret, error;
 
-	if (stream->error || stream->closed || !stream->queue)
+	if (stream_has_failed(stream) || stream->closed || !stream->queue)
 		return;
 	ret = stream_ops(stream)->query(stream->queue, &state);
 	if (ret) {
@@ -297,8 +304,10 @@ int stream_submit(struct accel_stream *stream, const struct aci_desc *descs, uin
 		stream_put_job(stream, job);
 		if (!stream->error && ret == -ECANCELED)
 			stream_check(stream);
-		if (ret != -ENOMEM)
+		if (ret != -ENOMEM && !stream->error) {
 			stream_fail(stream, ret, 0, stream->submitted_descs, 0);
+			stream->refused = true;
+		}
 		return stream->error ? stream_fail_text(stream) : ret;
 	}
 	stream->submitted_descs += count;

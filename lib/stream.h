@@ -88,6 +88,7 @@ struct accel_stream {
 
 	enum accel_loss loss;			/* what its failure is */
 	int error;				/* how the stream failed; 0: it did not */
+	bool refused;				/* it is that a job was not taken: earlier ones may fail */
 	uint32_t status;			/* ACI_STATUS_* of it, 0: none */
 	uint64_t error_index;
 	uint64_t error_info;

@@ -91,6 +91,7 @@ static int stream_attach_locked(struct accel_stream *stream)
 	stream->batch_count = 0;
 	stream->loss = ACCEL_LOSS_NONE;
 	stream->error = 0;
+	stream->refused = false;
 	stream->status = 0;
 	stream->closed = false;
 	return staging_restore(&stream->staging);

@@ -438,6 +438,35 @@ static void test_events(void **state)
 	drop_fixture(&fixture);
 }
 
+/* A job that is not taken any more says nothing about those before it: they are lost, too. */
+static void test_lost_before_submit(void **state)
+{
+	struct accel_event *event;
+	struct fixture fixture;
+
+	(void)state;
+	make_fixture(&fixture, 0, ACCEL_MEMORY_CARD);
+	must(accel_event_create(fixture.context, &event));
+	if (is_inproc()) {
+		char reply[64];
+
+		assert_int_equal(vcard_ctl(to_inproc(fixture.device->transport)->vcard, "hang next",
+					   reply, sizeof(reply)), 0);
+	} else {
+		control("hang next");
+	}
+	must(accel_stream_fill(fixture.stream, accel_buffer_address(fixture.out), 64, 1, 8));
+	must(accel_stream_record(fixture.stream, event));
+	lose_card(fixture.device);
+	must(accel_stream_fill(fixture.stream, accel_buffer_address(fixture.out), 64, 1, 8));
+	assert_true(accel_stream_flush(fixture.stream) < 0);
+	assert_true(accel_event_wait(event, PATIENCE) < 0);
+	must(accel_context_restore(fixture.context, NULL));
+	must(run_job(&fixture, 0, NULL));
+	accel_event_destroy(event);
+	drop_fixture(&fixture);
+}
+
 static void *wait_thread(void *event)
 {
 	return (void *)(intptr_t)accel_event_wait(event, PATIENCE);
@@ -696,6 +725,7 @@ int main(void)
 		cmocka_unit_test(test_other_kind),
 		cmocka_unit_test(test_attempts),
 		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_lost_before_submit),
 		cmocka_unit_test(test_waiters),
 		cmocka_unit_test(test_mapped_buffer),
 		cmocka_unit_test(test_model_comes_back),
