@@ -401,6 +401,7 @@ void isched_model_loaded(struct isched *sched, uint32_t card, uint32_t model, bo
 {
 	struct isched_seat *seat = isched_seat(sched, card, model);
 
+	seat->loading = false;
 	if (ok) {
 		isched_time_learn(&sched->models[model]->load, load_ns);
 		return;

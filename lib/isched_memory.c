@@ -75,7 +75,7 @@ bool isched_make_resident(struct isched *sched, uint32_t index, uint32_t model)
 		unload(sched, index, victim);
 	}
 	card->memory_used += bytes;
-	seat->loaded = true;
+	seat->loaded = seat->loading = true;
 	sched->stats.loads++;
 	queue_action(sched, &seat->load, &seat->load_queued, ISCHED_LOAD, index, model);
 	return true;

@@ -17,11 +17,46 @@ static bool is_best_effort(const struct isched_request *request)
 
 /* --- Queueing --------------------------------------------------------------------- */
 
+/* Before the model could run there, also if somebody else has it loaded at the moment. */
+static uint64_t ready_ns(const struct isched *sched, uint32_t card,
+			 const struct isched_request *request)
+{
+	uint64_t now_ns = request->arrival_ns;
+
+	if (isched_seat(sched, card, request->model)->loading)
+		return isched_base_ns(&sched->cards[card], now_ns) - now_ns;
+	return isched_load_cost_ns(sched, card, request->model);
+}
+
+/*
+ * Ageing bounds the wait; but what takes longer than that to load or to run by itself is not
+ * refused for ever.
+ */
+static uint64_t ageing_end_ns(const struct isched *sched, const struct isched_request *request,
+			      uint64_t margin_ns)
+{
+	uint64_t best_ns = ISCHED_NEVER;
+
+	for (uint32_t i = 0; i < sched->options.cards; i++) {
+		uint64_t ns;
+
+		if (!isched_can_run(sched, i, request->model))
+			continue;
+		ns = isched_predict_ns(sched, i, request->model, 1) + margin_ns;
+		if (ns < sched->options.ageing_ns)
+			ns = sched->options.ageing_ns;
+		ns += ready_ns(sched, i, request);
+		if (ns < best_ns)
+			best_ns = ns;
+	}
+	return best_ns < ISCHED_NEVER ? request->arrival_ns + best_ns : request->arrival_ns;
+}
+
 static uint64_t target_ns(const struct isched *sched, const struct isched_request *request)
 {
-	uint64_t end_ns = is_best_effort(request) ? request->arrival_ns + sched->options.ageing_ns
-						  : request->deadline_ns;
 	uint64_t margin_ns = isched_margin_ns(sched, request->model);
+	uint64_t end_ns = is_best_effort(request) ? ageing_end_ns(sched, request, margin_ns)
+						  : request->deadline_ns;
 
 	return end_ns > margin_ns ? end_ns - margin_ns : 0;
 }

@@ -25,6 +25,7 @@ struct isched_time {
 /** struct isched_seat - a model on a card */
 struct isched_seat {
 	bool bound, loaded;
+	bool loading;			/* it will be loaded; until isched_model_loaded() */
 	bool failed;			/* could not be loaded; until the card comes back */
 	uint32_t running;		/* batches: it cannot be unloaded */
 	struct isched_batches planned;	/* DEADLINE */

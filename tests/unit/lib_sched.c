@@ -606,6 +606,24 @@ static void test_fair_queue(void **state)
 }
 
 /* Under more critical work than the card can do, best effort still starts in time. */
+/* A model that takes longer to load than anybody may wait is loaded nevertheless. */
+static void test_long_load(void **state)
+{
+	struct world world = { .cards = 1, .ageing_ns = 1000 };
+	struct isched_request requests[4];
+
+	(void)state;
+	world_create(&world, ISCHED_POLICY_DEADLINE);
+	world_model(&world, &(struct isched_model_options){ .first_ns = 100, .load_ns = 50000 });
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(world_submit(&world, &requests[i], 0, ISCHED_NORMAL,
+					      ISCHED_NEVER), 0);
+	world_run(&world);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(requests[i].result, 0);
+	world_destroy(&world);
+}
+
 static void test_ageing(void **state)
 {
 	struct world world = { .cards = 1, .ageing_ns = 20000 };
@@ -662,6 +680,7 @@ int main(void)
 		cmocka_unit_test(test_fair_shares),
 		cmocka_unit_test(test_fair_queue),
 		cmocka_unit_test(test_ageing),
+		cmocka_unit_test(test_long_load),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
