@@ -256,6 +256,8 @@ static inline struct accel_request *to_request(struct isched_request *core)
 
 int seat_load(struct scheduler_card *card, uint32_t model);
 void seat_unload(struct scheduler_card *card, uint32_t model);
+/** seat_get_error() - how its last load failed, with text; 0: it did not */
+int seat_get_error(struct scheduler_card *card, uint32_t model);
 /** seat_fini() - at the end of the card */
 void seat_fini(struct scheduler_card *card);
 /** seat_get_model() - the program for @count requests, compiled if it is the first time */

@@ -159,9 +159,10 @@ static void card_do_start(struct scheduler_card *card, struct isched_batch *batc
 	slot->batch = batch;
 	note_start(card, slot);
 	slot->submit_ns = clock_now_ns();
-	if (card->gone) {
-		error_set(-ENODEV, "%s is gone", card->device->info.name);
-		card_give_back(card, slot, -ENODEV);
+	ret = card->gone ? error_set(-ENODEV, "%s is gone", card->device->info.name)
+			 : seat_get_error(card, batch->model);
+	if (ret) {
+		card_give_back(card, slot, ret);
 		return;
 	}
 	if (scheduler_is_traced(card->scheduler))

@@ -90,7 +90,11 @@ static int build_model(const struct accel_service *service, struct scheduler_car
 		       struct accel_model **model)
 {
 	struct accel_graph *graph = NULL;
-	int ret = service->options.build(service->options.opaque, card->device, batch, &graph);
+	int ret;
+
+	/* Unless it sets another one by calling the library. */
+	error_set(-EINVAL, "the graph could not be built for batches of %u", batch);
+	ret = service->options.build(service->options.opaque, card->device, batch, &graph);
 
 	if (!ret && !graph)
 		ret = error_set(-EINVAL, "build made no graph");
@@ -404,9 +408,6 @@ int seat_get_model(struct scheduler_card *card, uint32_t model, uint32_t count,
 
 	if (!seat)
 		return error_set(-ENOMEM, "out of memory");
-	if (seat->error)
-		return error_set(seat->error, "the model could not be loaded to %s: %s",
-				 card->device->info.name, seat->text ? seat->text : "");
 	options.like = seat->models[1];
 	if (!seat->models[count])
 		ret = service_compile(seat->service, card, count, &options, &seat->models[count]);
@@ -440,6 +441,18 @@ int seat_load(struct scheduler_card *card, uint32_t model)
 	seat_unload(card, model);
 	seat->error = ret;
 	return ret;
+}
+
+int seat_get_error(struct scheduler_card *card, uint32_t model)
+{
+	const struct scheduler_seat *seat = seat_get(card, model);
+
+	if (!seat)
+		return error_set(-ENOMEM, "out of memory");
+	if (!seat->error)
+		return 0;
+	return error_set(seat->error, "the model could not be loaded to %s: %s",
+			 card->device->info.name, seat->text ? seat->text : "");
 }
 
 /* [1] goes last: the others use its constants. */

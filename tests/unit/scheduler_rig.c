@@ -11,6 +11,9 @@ void rig_open(struct rig *rig, uint32_t cards, const char *card,
 
 	if (options)
 		all = *options;
+	/* A busy machine is no reason to refuse. */
+	if (!all.ageing_ns)
+		all.ageing_ns = RIG_PATIENCE;
 	if (queues && !strcmp(queues, "kernel"))
 		all.flags = ACCEL_CONTEXT_KERNEL_QUEUES;
 	*rig = (struct rig) { .card_count = cards };
@@ -153,12 +156,23 @@ int job_submit(struct rig_job *job, struct accel_client *client)
 	return accel_request_submit(client, &options, &job->request);
 }
 
+static void fail_with(const struct rig_job *job, uint32_t i)
+{
+	struct accel_request_info info = { 0 };
+
+	if (job->request)
+		accel_request_get_info(job->request, &info);
+	fail_msg("element %u is %g, not %g (attempt %u, card %u, batch of %u, %llu us)", i,
+		 (double)job->out[i],
+		 (double)(job->in[i] + job->model->addend * (float)(i + 1)), info.attempts,
+		 info.card, info.batch, (unsigned long long)(info.end_ns - info.start_ns) / 1000);
+}
+
 void job_check(const struct rig_job *job)
 {
 	for (uint32_t i = 0; i < RIG_COUNT; i++)
 		if (job->out[i] != job->in[i] + job->model->addend * (float)(i + 1))
-			fail_msg("element %u is %g, not %g", i, (double)job->out[i],
-				 (double)(job->in[i] + job->model->addend * (float)(i + 1)));
+			fail_with(job, i);
 }
 
 int job_wait(struct rig_job *job)
