@@ -250,6 +250,46 @@ uint32_t onnx_conv(struct onnx_node *node, const struct accel_window *window, ui
 		    &out);
 }
 
+uint32_t onnx_conv_transpose(struct onnx_node *node, const struct accel_window *window,
+			     const uint64_t size[2], uint32_t in, uint32_t weights, uint32_t bias)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_conv_transpose(node->graph, ACI_TCS_UNARY_IDENTITY, window, size,
+						     in, weights, bias, &out), &out);
+}
+
+uint32_t onnx_resize(struct onnx_node *node, const struct accel_resize *resize,
+		     const uint64_t size[2], uint32_t in)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_resize(node->graph, resize, size, in, &out), &out);
+}
+
+uint32_t onnx_quantise(struct onnx_node *node, enum accel_type type, uint32_t in, uint32_t scale,
+		       uint32_t zero)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_quantise(node->graph, type, in, scale, zero, &out), &out);
+}
+
+uint32_t onnx_dequantise(struct onnx_node *node, uint32_t in, uint32_t scale, uint32_t zero)
+{
+	uint32_t out = 0;
+
+	if (node->error)
+		return 0;
+	return made(node, accel_graph_dequantise(node->graph, in, scale, zero, &out), &out);
+}
+
 uint32_t onnx_pool(struct onnx_node *node, uint32_t opcode, const struct accel_window *window, uint32_t in)
 {
 	uint32_t out = 0;

@@ -46,12 +46,25 @@ int onnx_build_mean(struct onnx_node *node);
 int onnx_build_cast(struct onnx_node *node);
 int onnx_build_cast_like(struct onnx_node *node);
 
-/* matrix.c */
+/* matrix.c, integer.c */
+/** onnx_matmul_numpy() - with numpy's rules for vectors and batches */
+uint32_t onnx_matmul_numpy(struct onnx_node *node, uint32_t a, uint32_t b);
 int onnx_build_matmul(struct onnx_node *node);
-int onnx_build_matmul_integer(struct onnx_node *node);
 int onnx_build_gemm(struct onnx_node *node);
-int onnx_build_conv(struct onnx_node *node);
+int onnx_build_matmul_integer(struct onnx_node *node);
+int onnx_build_qlinear_matmul(struct onnx_node *node);
 int onnx_build_conv_integer(struct onnx_node *node);
+int onnx_build_qlinear_conv(struct onnx_node *node);
+
+/* conv.c */
+struct onnx_window;
+/** onnx_conv_read() - attributes of a convolution */
+bool onnx_conv_read(struct onnx_node *node, uint32_t in, uint32_t weights,
+		    struct onnx_window *window);
+uint32_t onnx_conv_window(struct onnx_node *node, const struct onnx_window *window, uint32_t in,
+			  uint32_t weights, uint32_t bias);
+int onnx_build_conv(struct onnx_node *node);
+int onnx_build_conv_transpose(struct onnx_node *node);
 
 /* pool.c, reduce.c */
 int onnx_build_max_pool(struct onnx_node *node);
@@ -73,6 +86,7 @@ int onnx_build_group_norm(struct onnx_node *node);
 int onnx_build_lrn(struct onnx_node *node);
 int onnx_build_quantize(struct onnx_node *node);
 int onnx_build_dequantize(struct onnx_node *node);
+int onnx_build_dynamic_quantize(struct onnx_node *node);
 
 /* shape.c */
 int onnx_build_identity(struct onnx_node *node);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* Matrix products and convolutions. */
+/* Matrix products. */
 #include <errno.h>
 #include <string.h>
 
 #include "handlers.h"
-#include "window.h"
 
 /* Batch dimensions of both sides, broadcast as numpy does. */
 static bool batch_dims(struct onnx_node *node, const struct onnx_shape *a, const struct onnx_shape *b,
@@ -55,7 +54,7 @@ static uint32_t matmul_batches(struct onnx_node *node, uint32_t a, uint32_t b, c
 }
 
 /* numpy.matmul: a vector on the left is a row, on the right a column, and its dimension vanishes again. */
-static uint32_t matmul_numpy(struct onnx_node *node, uint32_t a, uint32_t b)
+uint32_t onnx_matmul_numpy(struct onnx_node *node, uint32_t a, uint32_t b)
 {
 	struct onnx_shape a_shape, b_shape, out_shape;
 	bool row, column;
@@ -90,27 +89,7 @@ int onnx_build_matmul(struct onnx_node *node)
 {
 	uint32_t a = onnx_input(node, 0), b = onnx_input(node, 1);
 
-	return onnx_output(node, 0, matmul_numpy(node, a, b));
-}
-
-/* The card multiplies signed bytes without zero points. */
-static void require_zero(struct onnx_node *node, size_t index)
-{
-	const struct onnx_constant *zero;
-
-	if (!onnx_has_input(node, index))
-		return;
-	zero = onnx_input_constant(node, index);
-	for (uint64_t i = 0; zero && i < zero->count; i++)
-		if (onnx_constant_int(zero, i))
-			onnx_fail(node, -ENOTSUP, "zero point %zu is not 0", index);
-}
-
-int onnx_build_matmul_integer(struct onnx_node *node)
-{
-	require_zero(node, 2);
-	require_zero(node, 3);
-	return onnx_build_matmul(node);
+	return onnx_output(node, 0, onnx_matmul_numpy(node, a, b));
 }
 
 static uint32_t transposed(struct onnx_node *node, uint32_t in, bool transpose)
@@ -157,40 +136,4 @@ int onnx_build_gemm(struct onnx_node *node)
 	if (bias)
 		out = onnx_add(node, out, beta == 1 ? bias : onnx_linear(node, beta, 0, bias));
 	return onnx_output(node, 0, out);
-}
-
-static int build_conv(struct onnx_node *node, size_t bias_index)
-{
-	uint32_t in = onnx_input(node, 0), weights = onnx_input(node, 1), bias = ACCEL_TENSOR_NONE;
-	int64_t groups = onnx_attr_int(node, "group", 1);
-	struct onnx_shape in_shape, weight_shape;
-	struct onnx_window window;
-	uint32_t out;
-
-	if (onnx_has_input(node, bias_index))
-		bias = onnx_input(node, bias_index);
-	if (!onnx_shape_of(node, in, &in_shape) || !onnx_shape_of(node, weights, &weight_shape))
-		return node->error;
-	if (in_shape.rank != weight_shape.rank)
-		onnx_fail(node, -EINVAL, "input has %u dimensions, weights %u", in_shape.rank, weight_shape.rank);
-	if (groups < 1 || groups > INT32_MAX)
-		onnx_fail(node, -EINVAL, "attribute 'group' has the value %lld", (long long)groups);
-	if (node->error || !onnx_window_read(node, &in_shape, &weight_shape.dim[2], &window))
-		return node->error;
-	window.card.groups = groups;
-	out = onnx_conv(node, &window.card, onnx_window_flat(node, &window, in),
-			onnx_window_flat(node, &window, weights), bias);
-	return onnx_output(node, 0, onnx_window_unflat(node, &window, out));
-}
-
-int onnx_build_conv(struct onnx_node *node)
-{
-	return build_conv(node, 2);
-}
-
-int onnx_build_conv_integer(struct onnx_node *node)
-{
-	require_zero(node, 2);
-	require_zero(node, 3);
-	return build_conv(node, SIZE_MAX);
 }

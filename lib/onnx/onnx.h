@@ -224,6 +224,15 @@ uint32_t onnx_softmax(struct onnx_node *node, uint32_t axis, uint32_t in);
 uint32_t onnx_matmul(struct onnx_node *node, uint32_t a, uint32_t b, uint32_t bias);
 uint32_t onnx_conv(struct onnx_node *node, const struct accel_window *window, uint32_t in, uint32_t weights,
 		   uint32_t bias);
+/** onnx_conv_transpose() - to @size rows and columns */
+uint32_t onnx_conv_transpose(struct onnx_node *node, const struct accel_window *window,
+			     const uint64_t size[2], uint32_t in, uint32_t weights, uint32_t bias);
+uint32_t onnx_resize(struct onnx_node *node, const struct accel_resize *resize,
+		     const uint64_t size[2], uint32_t in);
+/** onnx_quantise() - @zero may be ACCEL_TENSOR_NONE, as with onnx_dequantise() */
+uint32_t onnx_quantise(struct onnx_node *node, enum accel_type type, uint32_t in, uint32_t scale,
+		       uint32_t zero);
+uint32_t onnx_dequantise(struct onnx_node *node, uint32_t in, uint32_t scale, uint32_t zero);
 uint32_t onnx_pool(struct onnx_node *node, uint32_t opcode, const struct accel_window *window, uint32_t in);
 uint32_t onnx_convert(struct onnx_node *node, enum accel_type type, uint32_t in);
 uint32_t onnx_reshape(struct onnx_node *node, uint32_t in, uint32_t rank, const uint64_t *dim);

@@ -116,11 +116,15 @@
 	X("Trilu", 14, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_trilu, NULL) \
 	/* matrices and convolutions */ \
 	X("Conv", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_conv, NULL) \
-	X("ConvInteger", 10, ONNX_LAST, ONNX_I8, 0xc, 0, onnx_build_conv_integer, NULL) \
+	X("ConvTranspose", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_conv_transpose, NULL) \
+	X("ConvInteger", 10, ONNX_LAST, ONNX_I8 | ONNX_U8, 0, 0, onnx_build_conv_integer, NULL) \
 	X("Einsum", 12, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_einsum, NULL) \
 	X("Gemm", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_gemm, NULL) \
 	X("MatMul", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_matmul, NULL) \
-	X("MatMulInteger", 10, ONNX_LAST, ONNX_I8, 0xc, 0, onnx_build_matmul_integer, NULL) \
+	X("QLinearConv", 10, ONNX_LAST, ONNX_I8 | ONNX_U8, 0, 0, onnx_build_qlinear_conv, NULL) \
+	X("QLinearMatMul", 10, ONNX_LAST, ONNX_I8 | ONNX_U8, 0, 0, onnx_build_qlinear_matmul, NULL) \
+	X("DynamicQuantizeLinear", 11, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_dynamic_quantize, NULL) \
+	X("MatMulInteger", 10, ONNX_LAST, ONNX_I8 | ONNX_U8, 0, 0, onnx_build_matmul_integer, NULL) \
 	/* pooling and reductions */ \
 	X("AveragePool", 7, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_average_pool, NULL) \
 	X("GlobalAveragePool", 7, ONNX_LAST, ONNX_F32, 0, ONNX_REDUCE_MEAN, onnx_build_global_pool, NULL) \

@@ -7,10 +7,38 @@
 #include "handlers.h"
 #include "window.h"
 
-static uint32_t pool(struct onnx_node *node, uint32_t opcode, const struct onnx_window *window, uint32_t in)
+/* Rows and columns first, then the depth: maxima and means are made of those of parts. */
+static uint32_t pool_deep(struct onnx_node *node, uint32_t opcode, const struct onnx_window *window,
+			  uint32_t in)
 {
-	uint32_t out = onnx_pool(node, opcode, &window->card, onnx_window_flat(node, window, in));
+	struct onnx_shape shape, flat;
 
+	if (!onnx_shape_of(node, in, &shape))
+		return 0;
+	in = onnx_reshape(node, in, 4, (uint64_t[]){ shape.dim[0], shape.dim[1] * shape.dim[2],
+						     shape.dim[3], shape.dim[4] });
+	in = onnx_pool(node, opcode, &window->card, in);
+	if (!onnx_shape_of(node, in, &flat))
+		return 0;
+	in = onnx_reshape(node, in, 4, (uint64_t[]){ shape.dim[0], shape.dim[1], shape.dim[2],
+						     flat.dim[2] * flat.dim[3] });
+	in = onnx_pool(node, opcode, &window->depth, in);
+	shape.dim[3] = flat.dim[2];
+	shape.dim[4] = flat.dim[3];
+	if (!onnx_shape_of(node, in, &flat))
+		return 0;
+	shape.dim[2] = flat.dim[2];
+	return onnx_reshape(node, in, 5, shape.dim);
+}
+
+static uint32_t pool(struct onnx_node *node, uint32_t opcode, const struct onnx_window *window,
+		     uint32_t in)
+{
+	uint32_t out;
+
+	if (window->spatial == 3)
+		return pool_deep(node, opcode, window, in);
+	out = onnx_pool(node, opcode, &window->card, onnx_window_flat(node, window, in));
 	return onnx_window_unflat(node, window, out);
 }
 
@@ -25,7 +53,7 @@ int onnx_build_max_pool(struct onnx_node *node)
 		onnx_fail(node, -ENOTSUP, "output 1 (indices) is not supported");
 	if (!onnx_shape_of(node, in, &shape) || !onnx_window_read(node, &shape, NULL, &window))
 		return node->error;
-	window.card.groups = 0;
+	window.card.groups = window.depth.groups = 0;
 	return onnx_output(node, 0, pool(node, ACI_TCS_OP_POOL_MAX, &window, in));
 }
 
@@ -41,8 +69,8 @@ int onnx_build_average_pool(struct onnx_node *node)
 	if (count_padding && window.extended)
 		onnx_fail(node, -ENOTSUP,
 			  "count_include_pad with ceil_mode that reaches past the padding is not supported");
-	window.card.groups = 0;
-	window.card.count_padding = count_padding;
+	window.card.groups = window.depth.groups = 0;
+	window.card.count_padding = window.depth.count_padding = count_padding;
 	return onnx_output(node, 0, pool(node, ACI_TCS_OP_POOL_AVG, &window, in));
 }
 
@@ -77,10 +105,11 @@ int onnx_build_lp_pool(struct onnx_node *node)
 
 	if (!onnx_shape_of(node, in, &shape) || !onnx_window_read(node, &shape, NULL, &window))
 		return node->error;
-	window.card.groups = 0;
-	window.card.count_padding = true;
+	window.card.groups = window.depth.groups = 0;
+	window.card.count_padding = window.depth.count_padding = true;
 	in = pool(node, ACI_TCS_OP_POOL_AVG, &window, power(node, p, false, in));
-	in = onnx_linear(node, (float)window.card.kernel[0] * (float)window.card.kernel[1], 0, in);
+	in = onnx_linear(node, (float)window.card.kernel[0] * (float)window.card.kernel[1] *
+			 (float)window.depth.kernel[0], 0, in);
 	return onnx_output(node, 0, power(node, p, true, in));
 }
 

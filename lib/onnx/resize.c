@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * Resize and Upsample, one axis after the other. Nearest: repeated, strided or
- * picked elements. Linear and cubic: a product with the matrix of weights.
+ * Resize and Upsample. Where the places lie on a line of whole numbers it is an
+ * operation of the card, for the last two axes at once, else axis by axis. What
+ * remains, axis by axis: nearest as picked elements, linear and cubic, with
+ * antialiasing too, as a product with the matrix of weights.
  */
 #include "resize.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+
+#include <aci/aci_tcs.h>
 
 #include "handlers.h"
 
@@ -88,6 +92,19 @@ static const struct onnx_constant *read_reals(struct onnx_node *node, size_t ind
 	return NULL;
 }
 
+/* A scale that came as a float32 is a whole number of a power of two. */
+static void set_fraction(struct resize_axis *axis, double scale)
+{
+	uint64_t down = 1;
+
+	while (scale != floor(scale) && down < 1ull << 38) {
+		scale *= 2;
+		down *= 2;
+	}
+	axis->up = scale == floor(scale) && scale < 0x1p38 ? (uint64_t)scale : 0;
+	axis->down = down;
+}
+
 static void set_scale(struct onnx_node *node, struct resize_axis *axis, double scale)
 {
 	double part = axis->place == RESIZE_TF_CROP ? axis->end - axis->begin : 1;
@@ -99,11 +116,12 @@ static void set_scale(struct onnx_node *node, struct resize_axis *axis, double s
 	}
 	axis->scale = scale;
 	axis->out = (uint64_t)length;
+	set_fraction(axis, scale);
 }
 
 /* keep_aspect_ratio_policy makes one scale of all sizes. */
 static double common_scale(struct onnx_node *node, const struct resize *resize, const uint32_t *axes,
-			   const int64_t *sizes, size_t count)
+			   const int64_t *sizes, size_t count, uint64_t *up, uint64_t *down)
 {
 	bool larger = onnx_attr_is(node, "keep_aspect_ratio_policy", "not_smaller", "stretch");
 	double common = 0;
@@ -117,8 +135,11 @@ static double common_scale(struct onnx_node *node, const struct resize *resize, 
 	for (size_t i = 0; i < count; i++) {
 		double scale = (double)sizes[i] / resize->axes[axes[i]].in;
 
-		if (!i || (larger ? scale > common : scale < common))
-			common = scale;
+		if (i && !(larger ? scale > common : scale < common))
+			continue;
+		common = scale;
+		*up = (uint64_t)sizes[i];
+		*down = resize->axes[axes[i]].in;
 	}
 	return common;
 }
@@ -126,6 +147,7 @@ static double common_scale(struct onnx_node *node, const struct resize *resize, 
 static void read_sizes(struct onnx_node *node, struct resize *resize, const uint32_t *axes, size_t count)
 {
 	int64_t sizes[ACCEL_RANK_MAX];
+	uint64_t up = 0, down = 0;
 	double common;
 	size_t found;
 
@@ -138,12 +160,14 @@ static void read_sizes(struct onnx_node *node, struct resize *resize, const uint
 			onnx_fail(node, -EINVAL, "size %lld", (long long)sizes[i]);
 	if (node->error)
 		return;
-	common = common_scale(node, resize, axes, sizes, count);
+	common = common_scale(node, resize, axes, sizes, count, &up, &down);
 	for (size_t i = 0; i < count && !node->error; i++) {
 		struct resize_axis *axis = &resize->axes[axes[i]];
 
 		axis->scale = common != 0 ? common : (double)sizes[i] / axis->in;
 		axis->out = common != 0 ? (uint64_t)floor(common * axis->in + 0.5) : (uint64_t)sizes[i];
+		axis->up = common != 0 ? up : (uint64_t)sizes[i];
+		axis->down = common != 0 ? down : axis->in;
 		if (!axis->out)
 			onnx_fail(node, -EINVAL, "an axis would have no elements");
 	}
@@ -173,38 +197,17 @@ static bool read_inputs(struct onnx_node *node, struct resize *resize, const uin
 	return !node->error;
 }
 
-/* All elements @factor times: [outer, in, 1, inner] as [outer, in, factor, inner]. */
-static uint32_t repeat(struct onnx_node *node, uint32_t in, const struct onnx_shape *shape, uint32_t axis,
-		       uint64_t factor)
-{
-	uint64_t dim[4] = { onnx_product(shape, 0, axis), shape->dim[axis], 1,
-			    onnx_product(shape, axis + 1, shape->rank) };
-	struct onnx_shape out = *shape;
-
-	in = onnx_reshape(node, in, 4, dim);
-	dim[2] = factor;
-	out.dim[axis] *= factor;
-	return onnx_reshape(node, onnx_broadcast(node, in, 4, dim), out.rank, out.dim);
-}
-
 static uint32_t nearest(struct onnx_node *node, const struct resize_axis *axis, uint32_t in,
-			const struct onnx_shape *shape, uint32_t index)
+			uint32_t index)
 {
-	uint64_t factor = axis->out / axis->in;
 	int64_t *from = calloc(axis->out, sizeof(*from));
-	bool repeats = axis->out % axis->in == 0;
 	uint32_t out;
 
 	if (!from)
 		return onnx_fail(node, -ENOMEM, "no memory");
-	for (uint64_t i = 0; i < axis->out; i++) {
+	for (uint64_t i = 0; i < axis->out; i++)
 		from[i] = (int64_t)resize_nearest(axis, i);
-		repeats = repeats && (uint64_t)from[i] == i / factor;
-	}
-	if (repeats)
-		out = repeat(node, in, shape, index, factor);
-	else
-		out = onnx_pick(node, in, index, from, axis->out);
+	out = onnx_pick(node, in, index, from, axis->out);
 	free(from);
 	return out;
 }
@@ -266,7 +269,7 @@ static uint32_t resize_one(struct onnx_node *node, const struct resize *resize, 
 	if (!onnx_shape_of(node, in, &shape))
 		return 0;
 	if (axis->mode == RESIZE_NEAREST && axis->place != RESIZE_TF_CROP)
-		return nearest(node, axis, in, &shape, index);
+		return nearest(node, axis, in, index);
 	if (shape.type != ACCEL_F32)
 		return onnx_fail(node, -ENOTSUP, "interpolation of a type other than float32");
 	if (axis->mode == RESIZE_NEAREST)
@@ -275,14 +278,101 @@ static uint32_t resize_one(struct onnx_node *node, const struct resize *resize, 
 	return axis->place == RESIZE_TF_CROP ? add_outside(node, axis, resize->outside, in, shape.rank, index) : in;
 }
 
-static int build(struct onnx_node *node, uint32_t in, const struct onnx_shape *shape, const struct resize *resize)
+static bool is_changed(const struct resize_axis *axis)
 {
-	for (uint32_t i = 0; i < shape->rank && !node->error; i++) {
-		const struct resize_axis *axis = &resize->axes[i];
-		bool whole = axis->place != RESIZE_TF_CROP || (axis->begin == 0 && axis->end == 1);
+	bool whole = axis->place != RESIZE_TF_CROP || (axis->begin == 0 && axis->end == 1);
 
-		if (axis->out != axis->in || axis->scale != 1 || !whole)
-			in = resize_one(node, resize, in, i);
+	return axis->out != axis->in || axis->scale != 1 || !whole;
+}
+
+/* An axis as the card takes it. */
+static bool find_line(const struct resize_axis *axis, struct resize_line *line)
+{
+	if (!is_changed(axis)) {
+		*line = (struct resize_line){ 1, 0, 1 };
+		return true;
+	}
+	return !(axis->antialias && axis->scale < 1) && resize_line(axis, line);
+}
+
+/* Axes @index and @index + 1 as rows and columns: [outer, 1, rows, columns * inner] if inner is 1. */
+static uint32_t resize_plane(struct onnx_node *node, const struct resize_axis *rows,
+			     const struct resize_axis *columns, const struct resize_line *lines,
+			     uint32_t in, const struct onnx_shape *shape, uint64_t outer, uint64_t columns_in)
+{
+	static const uint32_t roundings[] = { ACI_TCS_ROUNDING_HALF_DOWN, ACI_TCS_ROUNDING_HALF_UP,
+					      ACI_TCS_ROUNDING_DOWN, ACI_TCS_ROUNDING_UP };
+	const struct resize_axis *kind = columns && is_changed(columns) ? columns : rows;
+	bool is_nearest = kind->mode == RESIZE_NEAREST;
+	struct accel_resize card = {
+		.function = kind->mode,		/* ACI_TCS_RESIZE_* */
+		.rounding = is_nearest ? roundings[kind->round] : 0,
+		.cubic = kind->mode == RESIZE_CUBIC ? (float)kind->cubic : 0,
+		.exclude_outside = !is_nearest && kind->exclude_outside,
+		.step = { lines[0].step, lines[1].step },
+		.offset = { lines[0].offset, lines[1].offset },
+		.divisor = { lines[0].divisor, lines[1].divisor },
+	};
+	uint64_t size[2] = { rows->out, columns ? columns->out : columns_in };
+
+	in = onnx_reshape(node, in, 4, (uint64_t[]){ outer, 1, rows->in, columns_in });
+	return onnx_reshape(node, onnx_resize(node, &card, size, in), shape->rank, shape->dim);
+}
+
+/* The last two axes in one operation. 0: not possible, or a failure. */
+static uint32_t resize_image(struct onnx_node *node, const struct resize *resize, uint32_t in)
+{
+	struct resize_line lines[2];
+	struct onnx_shape shape;
+	uint32_t first;
+
+	if (!onnx_shape_of(node, in, &shape) || shape.rank < 2)
+		return 0;
+	first = shape.rank - 2;
+	if (!is_changed(&resize->axes[first]) || !is_changed(&resize->axes[first + 1]) ||
+	    (resize->axes[0].mode != RESIZE_NEAREST && shape.type != ACCEL_F32))
+		return 0;
+	for (uint32_t i = 0; i < 2; i++) {
+		if (!find_line(&resize->axes[first + i], &lines[i]))
+			return 0;
+		shape.dim[first + i] = resize->axes[first + i].out;
+	}
+	return resize_plane(node, &resize->axes[first], &resize->axes[first + 1], lines, in, &shape,
+			    onnx_product(&shape, 0, first), resize->axes[first + 1].in);
+}
+
+/* One axis as rows, all that is behind it as columns. 0: not possible, or a failure. */
+static uint32_t resize_rows(struct onnx_node *node, const struct resize *resize, uint32_t in,
+			    uint32_t index)
+{
+	const struct resize_axis *axis = &resize->axes[index];
+	struct resize_line lines[2] = { { 0 }, { 1, 0, 1 } };
+	struct onnx_shape shape;
+
+	if (!onnx_shape_of(node, in, &shape) || !find_line(axis, &lines[0]) ||
+	    (axis->mode != RESIZE_NEAREST && shape.type != ACCEL_F32))
+		return 0;
+	shape.dim[index] = axis->out;
+	return resize_plane(node, axis, NULL, lines, in, &shape, onnx_product(&shape, 0, index),
+			    onnx_product(&shape, index + 1, shape.rank));
+}
+
+static int build(struct onnx_node *node, uint32_t in, const struct onnx_shape *shape,
+		 const struct resize *resize)
+{
+	uint32_t rank = shape->rank, image = resize_image(node, resize, in);
+
+	if (image) {
+		in = image;
+		rank -= 2;
+	}
+	for (uint32_t i = 0; i < rank && !node->error; i++) {
+		uint32_t rows;
+
+		if (!is_changed(&resize->axes[i]))
+			continue;
+		rows = resize_rows(node, resize, in, i);
+		in = rows || node->error ? rows : resize_one(node, resize, in, i);
 	}
 	return onnx_output(node, 0, in);
 }

@@ -27,10 +27,18 @@ struct resize_axis {
 	bool exclude_outside;
 	double cubic;			/* coefficient a */
 	double scale;
+	uint64_t up, down;		/* scale = up / down, exactly; 0: unknown */
 	double begin, end;		/* TF_CROP: region, in parts of the axis */
 	uint64_t in, out;		/* elements */
 };
 
+/** struct resize_line - element i lies at (step * i + offset) / divisor */
+struct resize_line {
+	int64_t step, offset, divisor;
+};
+
+/** resize_line() - places of the axis, exactly. False: they are on no such line, or too far */
+bool resize_line(const struct resize_axis *axis, struct resize_line *line);
 /** resize_outside() - TF_CROP: element @index lies outside of the input */
 bool resize_outside(const struct resize_axis *axis, uint64_t index);
 /** resize_nearest() - element of the input that element @index takes */

@@ -28,6 +28,45 @@ static double source(const struct resize_axis *axis, uint64_t index)
 	}
 }
 
+#define PART_MAX	((int64_t)1 << 40)	/* of step, offset and divisor */
+
+/* up / down is the scale: an element is down / up apart from the next. */
+bool resize_line(const struct resize_axis *axis, struct resize_line *line)
+{
+	int64_t up = (int64_t)axis->up, down = (int64_t)axis->down, in = (int64_t)axis->in;
+	bool single = axis->up == 0 || (__int128)up * in == down;
+
+	if (!axis->up || axis->up > PART_MAX / 4 || axis->down > PART_MAX / 4 ||
+	    axis->in > 1u << 20 || axis->out > 1u << 20)
+		return false;
+	switch (axis->place) {
+	case RESIZE_ASYMMETRIC:
+		*line = (struct resize_line){ down, 0, up };
+		break;
+	case RESIZE_TF_HALF_PIXEL:
+		*line = (struct resize_line){ 2 * down, down, 2 * up };
+		break;
+	case RESIZE_PYTORCH_HALF_PIXEL:
+	case RESIZE_HALF_PIXEL:
+		*line = (struct resize_line){ 2 * down, down - up, 2 * up };
+		if (single && axis->place == RESIZE_PYTORCH_HALF_PIXEL)
+			*line = (struct resize_line){ 0, 0, 1 };
+		break;
+	case RESIZE_ALIGN_CORNERS:
+		if (single)
+			*line = (struct resize_line){ 0, 0, 1 };
+		else if ((__int128)up * in - down > 0 && (__int128)up * in < PART_MAX &&
+			 (__int128)down * in < PART_MAX)
+			*line = (struct resize_line){ down * (in - 1), 0, up * in - down };
+		else
+			return false;
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 static uint64_t clamp(double at, uint64_t in)
 {
 	return !(at > 0) ? 0 : at > in - 1.0 ? in - 1 : (uint64_t)at;

@@ -3,7 +3,19 @@
 
 #include "window.h"
 
-#define SPATIAL_MAX	2
+#define SPATIAL_MAX	3
+#define CARD_MAX	2
+
+/* The card's window, and the place there, of spatial dimension @i. */
+static struct accel_window *find_axis(struct onnx_window *window, uint32_t i, uint32_t *axis)
+{
+	if (window->spatial == SPATIAL_MAX && !i) {
+		*axis = 0;
+		return &window->depth;
+	}
+	*axis = i + CARD_MAX - window->spatial;
+	return &window->card;
+}
 
 struct values {
 	int64_t v[2 * SPATIAL_MAX];
@@ -89,12 +101,11 @@ static bool extend(struct accel_window *card, uint32_t axis, uint64_t in, uint64
 static bool read_padding(struct onnx_node *node, const struct onnx_shape *in, struct onnx_window *window,
 			 const int64_t *kernel)
 {
-	struct accel_window *card = &window->card;
 	bool upper = onnx_attr_is(node, "auto_pad", "SAME_UPPER", "NOTSET");
 	bool lower = onnx_attr_is(node, "auto_pad", "SAME_LOWER", "NOTSET");
 	bool valid = onnx_attr_is(node, "auto_pad", "VALID", "NOTSET");
 	bool ceiling = onnx_attr_int(node, "ceil_mode", 0);
-	uint32_t spatial = window->spatial, skip = SPATIAL_MAX - spatial;
+	uint32_t spatial = window->spatial, axis;
 	struct values pads;
 
 	if (!upper && !lower && !valid && !onnx_attr_is(node, "auto_pad", "NOTSET", "NOTSET")) {
@@ -104,7 +115,8 @@ static bool read_padding(struct onnx_node *node, const struct onnx_shape *in, st
 	if (!read_list(node, "pads", 2 * spatial, 0, 0, &pads))
 		return false;
 	for (uint32_t i = 0; i < spatial; i++) {
-		uint64_t reach = (uint64_t)(kernel[i] - 1) * card->dilation[skip + i] + 1;
+		struct accel_window *card = find_axis(window, i, &axis);
+		uint64_t reach = (uint64_t)(kernel[i] - 1) * card->dilation[axis] + 1;
 		uint64_t size = in->dim[2 + i];
 
 		if (size > INT32_MAX || reach > INT32_MAX) {
@@ -112,15 +124,15 @@ static bool read_padding(struct onnx_node *node, const struct onnx_shape *in, st
 			return false;
 		}
 		if (upper || lower) {
-			pad_same(card, skip + i, size, reach, upper);
+			pad_same(card, axis, size, reach, upper);
 			continue;
 		}
 		if (!valid) {
-			card->pad_begin[skip + i] = pads.v[i];
-			card->pad_end[skip + i] = pads.v[spatial + i];
+			card->pad_begin[axis] = pads.v[i];
+			card->pad_end[axis] = pads.v[spatial + i];
 		}
 		if (ceiling)
-			window->extended |= extend(card, skip + i, size, reach);
+			window->extended |= extend(card, axis, size, reach);
 	}
 	return true;
 }
@@ -129,27 +141,31 @@ bool onnx_window_read(struct onnx_node *node, const struct onnx_shape *in, const
 		      struct onnx_window *window)
 {
 	struct values kernel, strides, dilations;
-	uint32_t spatial, skip;
+	uint32_t spatial, axis;
 
-	*window = (struct onnx_window){ .card = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1 } };
+	*window = (struct onnx_window){
+		.card = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1 },
+		.depth = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1 },
+	};
 	if (in->rank < 3 || in->rank > 2 + SPATIAL_MAX) {
 		onnx_fail(node, in->rank < 3 ? -EINVAL : -ENOTSUP,
-			  "input has %u dimensions; 3 and 4 are supported", in->rank);
+			  "input has %u dimensions; 3 to 5 are supported", in->rank);
 		return false;
 	}
 	spatial = window->spatial = in->rank - 2;
-	skip = SPATIAL_MAX - spatial;
 	if (!read_kernel(node, spatial, weights, &kernel) ||
 	    !read_list(node, "strides", spatial, 1, 1, &strides) ||
 	    !read_list(node, "dilations", spatial, 1, 1, &dilations))
 		return false;
-	for (uint32_t i = 0; i < SPATIAL_MAX; i++)
-		window->card.kernel[i] = weights ? 0 : 1;
+	for (uint32_t i = 0; i < CARD_MAX; i++)
+		window->card.kernel[i] = window->depth.kernel[i] = weights ? 0 : 1;
 	for (uint32_t i = 0; i < spatial; i++) {
+		struct accel_window *card = find_axis(window, i, &axis);
+
 		if (!weights)
-			window->card.kernel[skip + i] = kernel.v[i];
-		window->card.stride[skip + i] = strides.v[i];
-		window->card.dilation[skip + i] = dilations.v[i];
+			card->kernel[axis] = kernel.v[i];
+		card->stride[axis] = strides.v[i];
+		card->dilation[axis] = dilations.v[i];
 	}
 	return read_padding(node, in, window, kernel.v);
 }
@@ -158,7 +174,7 @@ uint32_t onnx_window_flat(struct onnx_node *node, const struct onnx_window *wind
 {
 	struct onnx_shape shape;
 
-	if (window->spatial == SPATIAL_MAX || !onnx_shape_of(node, tensor, &shape))
+	if (window->spatial != 1 || !onnx_shape_of(node, tensor, &shape))
 		return tensor;
 	return onnx_reshape(node, tensor, 4, (uint64_t[]){ shape.dim[0], shape.dim[1], 1, shape.dim[2] });
 }
@@ -167,7 +183,7 @@ uint32_t onnx_window_unflat(struct onnx_node *node, const struct onnx_window *wi
 {
 	struct onnx_shape shape;
 
-	if (window->spatial == SPATIAL_MAX || !onnx_shape_of(node, tensor, &shape))
+	if (window->spatial != 1 || !onnx_shape_of(node, tensor, &shape))
 		return tensor;
 	return onnx_reshape(node, tensor, 3, (uint64_t[]){ shape.dim[0], shape.dim[1], shape.dim[3] });
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Attributes of convolutions and poolings, for one or two spatial dimensions:
- * one is computed as two, with a height of 1. No state, no locks.
+ * Attributes of convolutions and poolings, for one to three spatial dimensions:
+ * one is computed as two, with a height of 1; of three the first is computed
+ * apart from the other two. No state, no locks.
  */
 #ifndef LIB_ONNX_WINDOW_H
 #define LIB_ONNX_WINDOW_H
@@ -10,8 +11,9 @@
 
 /** struct onnx_window - geometry of a node */
 struct onnx_window {
-	struct accel_window card;
-	uint32_t spatial;	/* 1 or 2 */
+	struct accel_window card;	/* of the last two */
+	struct accel_window depth;	/* of the first of three, as rows */
+	uint32_t spatial;	/* 1 to 3 */
 	bool extended;		/* ceil_mode made a pad_end larger */
 };
 
