@@ -121,9 +121,44 @@ int onnx_build_gelu(struct onnx_node *node)
 	return onnx_output(node, 0, onnx_unary(node, ACI_TCS_UNARY_GELU, 0, 0, in));
 }
 
+/* Its dimensions lie at those of the left side from the axis on; without one, at the last. */
+uint32_t onnx_right_operand(struct onnx_node *node, uint32_t left)
+{
+	uint64_t dim[ACCEL_RANK_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+	uint32_t right = onnx_input(node, 1), first;
+	struct onnx_shape whole, part;
+
+	if (node->opset >= 7 || !onnx_attr_int(node, "broadcast", 0) || !onnx_attr(node, "axis"))
+		return right;
+	if (!onnx_shape_of(node, left, &whole) || !onnx_shape_of(node, right, &part) ||
+	    !onnx_axis(node, onnx_attr_int(node, "axis", 0), whole.rank, &first))
+		return 0;
+	if (part.rank > whole.rank - first)
+		return onnx_fail(node, -EINVAL, "input 1 does not fit input 0 at this axis");
+	for (uint32_t i = 0; i < part.rank; i++)
+		dim[first + i] = part.dim[i];
+	return onnx_reshape(node, right, whole.rank, dim);
+}
+
+/* Before opset 7 a list of slopes was one per channel. */
+int onnx_build_prelu(struct onnx_node *node)
+{
+	uint64_t dim[ACCEL_RANK_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+	uint32_t in = onnx_input(node, 0), slopes = onnx_input(node, 1);
+	struct onnx_shape shape, list;
+
+	if (!onnx_shape_of(node, in, &shape) || !onnx_shape_of(node, slopes, &list))
+		return node->error;
+	if (node->opset < 7 && list.rank == 1 && shape.rank > 1) {
+		dim[1] = list.dim[0];
+		slopes = onnx_reshape(node, slopes, shape.rank, dim);
+	}
+	return onnx_output(node, 0, onnx_binary(node, ACI_TCS_BINARY_PRELU, in, slopes));
+}
+
 int onnx_build_binary(struct onnx_node *node)
 {
-	uint32_t left = onnx_input(node, 0), right = onnx_input(node, 1);
+	uint32_t left = onnx_input(node, 0), right = onnx_right_operand(node, left);
 
 	return onnx_output(node, 0, onnx_binary(node, node->op->function, left, right));
 }
@@ -131,7 +166,7 @@ int onnx_build_binary(struct onnx_node *node)
 /* The exponent may have a type of its own; the result has the base's. */
 int onnx_build_pow(struct onnx_node *node)
 {
-	uint32_t base = onnx_input(node, 0), exponent = onnx_input(node, 1);
+	uint32_t base = onnx_input(node, 0), exponent = onnx_right_operand(node, base);
 	struct onnx_shape shape;
 
 	if (onnx_shape_of(node, exponent, &shape) && shape.type != ACCEL_F32)

@@ -40,7 +40,10 @@ int onnx_build_clip(struct onnx_node *node);
 int onnx_build_hard_sigmoid(struct onnx_node *node);
 int onnx_build_gelu(struct onnx_node *node);
 int onnx_build_binary(struct onnx_node *node);
+int onnx_build_prelu(struct onnx_node *node);
 int onnx_build_pow(struct onnx_node *node);
+/** onnx_right_operand() - input 1, with the broadcasting that opset 6 had as attributes */
+uint32_t onnx_right_operand(struct onnx_node *node, uint32_t left);
 int onnx_build_chain(struct onnx_node *node);
 int onnx_build_mean(struct onnx_node *node);
 int onnx_build_cast(struct onnx_node *node);
@@ -167,6 +170,11 @@ int onnx_build_arg(struct onnx_node *node);
 int onnx_build_hardmax(struct onnx_node *node);
 int onnx_build_one_hot(struct onnx_node *node);
 int onnx_build_trilu(struct onnx_node *node);
+
+/* recurrent.c */
+int onnx_build_rnn(struct onnx_node *node);
+int onnx_build_gru(struct onnx_node *node);
+int onnx_build_lstm(struct onnx_node *node);
 
 /* pad.c, resize.c, loss.c, einsum.c, control.c */
 int onnx_build_pad(struct onnx_node *node);

@@ -12,7 +12,7 @@
 
 int onnx_build_compare(struct onnx_node *node)
 {
-	uint32_t left = onnx_input(node, 0), right = onnx_input(node, 1);
+	uint32_t left = onnx_input(node, 0), right = onnx_right_operand(node, left);
 
 	return onnx_output(node, 0, onnx_compare(node, node->op->function, left, right));
 }

@@ -126,6 +126,8 @@ int onnx_build_gemm(struct onnx_node *node)
 	uint32_t b = transposed(node, onnx_input(node, 1), onnx_attr_int(node, "transB", 0));
 	uint32_t bias = ACCEL_TENSOR_NONE, out;
 
+	if (node->opset < 7)
+		onnx_attr_ignore(node, "broadcast");	/* what fits is broadcast anyway */
 	if (onnx_has_input(node, 2) && beta != 0)
 		bias = gemm_bias(node, a, b);
 	if (alpha == 1 && beta == 1)

@@ -115,6 +115,8 @@ int onnx_build_batch_norm(struct onnx_node *node)
 	struct onnx_shape shape;
 
 	onnx_attr_ignore(node, "momentum");	/* of training */
+	if (node->opset < 7 && !onnx_attr_int(node, "is_test", 0))
+		onnx_fail(node, -ENOTSUP, "training is not supported");
 	if (onnx_attr_int(node, "training_mode", 0) || onnx_attr_int(node, "spatial", 1) != 1)
 		onnx_fail(node, -ENOTSUP, "only inference over channels is supported");
 	for (size_t i = 1; i < node->proto->n_output; i++)

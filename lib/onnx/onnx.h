@@ -141,6 +141,8 @@ int onnx_type_from_proto(int32_t data_type, enum accel_type *type);
 int32_t onnx_type_to_proto(enum accel_type type);
 struct onnx_value *onnx_value_find(struct onnx_import *import, const char *name);
 int onnx_value_add(struct onnx_import *import, const char *name, struct onnx_value **value);
+/** onnx_value_remove() - forget a name, if it is there: its scope has ended */
+void onnx_value_remove(struct onnx_import *import, const char *name);
 int onnx_value_constant(struct onnx_import *import, struct onnx_value *value);
 int onnx_value_tensor(struct onnx_import *import, struct onnx_value *value, uint32_t *tensor);
 void onnx_values_free(struct onnx_import *import);

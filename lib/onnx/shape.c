@@ -29,6 +29,8 @@ int onnx_build_dropout(struct onnx_node *node)
 
 	onnx_attr_ignore(node, "seed");
 	onnx_attr_ignore(node, "ratio");
+	if (node->opset < 7 && !onnx_attr_int(node, "is_test", 0))
+		onnx_fail(node, -ENOTSUP, "training is not supported");
 	if (onnx_has_input(node, 2)) {
 		training = onnx_input_constant(node, 2);
 		if (training && (training->count != 1 || onnx_constant_int(training, 0)))

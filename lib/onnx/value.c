@@ -97,6 +97,16 @@ int onnx_value_add(struct onnx_import *import, const char *name, struct onnx_val
 	return 0;
 }
 
+void onnx_value_remove(struct onnx_import *import, const char *name)
+{
+	struct onnx_value *value = onnx_value_find(import, name);
+
+	if (!value)
+		return;
+	tdelete(value, &import->values, compare_names);
+	free(value);
+}
+
 /* -ENOENT, without a text: the value is computed on the card. */
 int onnx_value_constant(struct onnx_import *import, struct onnx_value *value)
 {

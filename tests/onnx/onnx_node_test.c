@@ -3,7 +3,9 @@
  * ONNX's own test cases (Debian: libonnx-testdata), for each operator in the
  * importer's table, on the card that ACCEL_DEVICE names (default: inproc).
  *
- *	onnx_node_test [CASE...]
+ *	onnx_node_test [--data KIND --skips FILE] [CASE...]
+ *
+ * KIND is a folder of the test data, by default node.
  *
  * ONNX feeds shapes, axes and the like as inputs; the importer needs them when
  * it loads the model. So inputs that the table calls constant become
@@ -28,13 +30,15 @@
 #include "skip_list.h"
 
 #define DATA_REASON	"data:"
-#define DATA_PATH	"/usr/share/libonnx-testdata/data/node"
-#define SKIPS_PATH	"tests/onnx/skips"
+#define DATA_ROOT	"/usr/share/libonnx-testdata/data/"
 #define RELATIVE	1e-3
 #define ABSOLUTE	1e-5
 #define VALUES_MAX	32	/* inputs or outputs of a case */
 #define SETS_MAX	16	/* data sets of a case */
 #define TEXT_BYTES	600
+
+static char data_path[256] = DATA_ROOT "node";
+static const char *skips_path = "tests/onnx/skips";
 
 struct row {
 	const char *name;
@@ -92,7 +96,7 @@ static Onnx__ModelProto *read_model(const char *name)
 	size_t bytes;
 	void *data;
 
-	snprintf(path, sizeof(path), DATA_PATH "/%s/model.onnx", name);
+	snprintf(path, sizeof(path), "%s/%s/model.onnx", data_path, name);
 	data = read_file(path, &bytes);
 	model = data ? onnx__model_proto__unpack(NULL, bytes, data) : NULL;
 	free(data);
@@ -106,7 +110,7 @@ static Onnx__TensorProto *read_tensor(const char *name, int set, const char *kin
 	size_t bytes;
 	void *data;
 
-	snprintf(path, sizeof(path), DATA_PATH "/%s/test_data_set_%d/%s_%zu.pb", name, set, kind, index);
+	snprintf(path, sizeof(path), "%s/%s/test_data_set_%d/%s_%zu.pb", data_path, name, set, kind, index);
 	data = read_file(path, &bytes);
 	tensor = data ? onnx__tensor_proto__unpack(NULL, bytes, data) : NULL;
 	free(data);
@@ -232,6 +236,28 @@ static bool make_constants(struct test *test)
 			return false;
 	}
 	return true;
+}
+
+static bool is_initializer(const Onnx__GraphProto *graph, const char *name)
+{
+	for (size_t i = 0; i < graph->n_initializer; i++)
+		if (!strcmp(graph->initializer[i]->name, name))
+			return true;
+	return false;
+}
+
+/* Old files list initializers among the inputs; the data sets have none for them. */
+static void drop_initialized(Onnx__GraphProto *graph)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < graph->n_input; i++) {
+		if (is_initializer(graph, graph->input[i]->name))
+			onnx__value_info_proto__free_unpacked(graph->input[i], NULL);
+		else
+			graph->input[kept++] = graph->input[i];
+	}
+	graph->n_input = kept;
 }
 
 /* --- Running ----------------------------------------------------------------------------------- */
@@ -481,6 +507,7 @@ static int run_set(struct test *test, int set)
 	test->model = read_model(test->name);
 	if (!test->model)
 		return fail(test, -EIO, "model.onnx cannot be read");
+	drop_initialized(test->model->graph);
 	err = read_tensors(test, set);
 	if (!err && !make_constants(test))
 		err = fail(test, -ENOMEM, "no memory");
@@ -497,7 +524,7 @@ static int run_case(struct test *test)
 	int err = 0;
 
 	for (int set = 0; set < SETS_MAX && !err; set++) {
-		snprintf(path, sizeof(path), DATA_PATH "/%s/test_data_set_%d", test->name, set);
+		snprintf(path, sizeof(path), "%s/%s/test_data_set_%d", data_path, test->name, set);
 		if (access(path, F_OK))
 			return set ? 0 : fail(test, -EIO, "there is no data set");
 		err = run_set(test, set);
@@ -543,7 +570,7 @@ struct selection {
 static bool select_cases(int argc, char **argv, struct selection *selection)
 {
 	struct dirent **entries;
-	int count = scandir(DATA_PATH, &entries, is_case, alphasort);
+	int count = scandir(data_path, &entries, is_case, alphasort);
 
 	if (count <= 0)
 		return false;
@@ -568,6 +595,22 @@ static bool select_cases(int argc, char **argv, struct selection *selection)
 	return selection->names;
 }
 
+/* Options go; what remains are names of cases. */
+static bool take_options(int *argc, char ***argv)
+{
+	while (*argc > 2 && !strncmp((*argv)[1], "--", 2)) {
+		if (!strcmp((*argv)[1], "--data"))
+			snprintf(data_path, sizeof(data_path), DATA_ROOT "%s", (*argv)[2]);
+		else if (!strcmp((*argv)[1], "--skips"))
+			skips_path = (*argv)[2];
+		else
+			return false;
+		*argc -= 2;
+		*argv += 2;
+	}
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct selection selection = { 0 };
@@ -575,8 +618,9 @@ int main(int argc, char **argv)
 	const char *device = getenv("ACCEL_DEVICE"), *unused;
 
 	printf("KTAP version 1\n");
-	if (!skip_list_read(SKIPS_PATH) || !select_cases(argc, argv, &selection)) {
-		printf("Bail out! " SKIPS_PATH " or " DATA_PATH " cannot be read\n");
+	if (!take_options(&argc, &argv) || !skip_list_read(skips_path) ||
+	    !select_cases(argc, argv, &selection)) {
+		printf("Bail out! %s or %s cannot be read\n", skips_path, data_path);
 		return 1;
 	}
 	if (accel_device_open(device && *device ? device : "inproc", &test.device)) {
