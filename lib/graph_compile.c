@@ -633,10 +633,7 @@ int model_compile(struct accel_graph *graph, struct accel_context *context,
 	if (options->facts_only) {
 		model_drop_files(model);
 	} else {
-		pthread_mutex_lock(&context->lock);
-		LIST_INSERT_HEAD(&context->models, model, link);
-		model->is_listed = true;
-		pthread_mutex_unlock(&context->lock);
+		model_list(model);
 	}
 	*out = model;
 	return 0;

@@ -49,6 +49,14 @@ void accel_model_destroy(struct accel_model *model)
 	free(model);
 }
 
+void model_list(struct accel_model *model)
+{
+	pthread_mutex_lock(&model->context->lock);
+	LIST_INSERT_HEAD(&model->context->models, model, link);
+	model->is_listed = true;
+	pthread_mutex_unlock(&model->context->lock);
+}
+
 static int model_reload_piece(struct accel_model *model, const struct model_piece *piece,
 			      struct accel_stream *stream)
 {

@@ -40,6 +40,7 @@ struct accel_model {
 	bool is_listed;
 	bool keeps_weights;
 	bool is_lost;			/* its constants are, for good */
+	bool has_external;		/* its weights came from files beside the ONNX file */
 	bool shares_constants;		/* they are those of another model, which outlives it */
 	struct model_piece *pieces;	/* with keeps_weights: all that constants holds */
 	uint32_t piece_count;
@@ -75,6 +76,8 @@ int model_load_onnx(struct accel_context *context, const char *path, uint64_t ba
 		    const struct model_options *options, struct accel_model **model);
 /** model_drop_files() - it cannot run after this, if it uses any in place */
 void model_drop_files(struct accel_model *model);
+/** model_list() - make the model known to its context, which restores it after a loss */
+void model_list(struct accel_model *model);
 /** model_reload() - upload its constants again, or know that they are lost */
 int model_reload(struct accel_model *model, struct accel_stream *stream);
 /** model_set_host_operations() - the importer's count of what it computed at load time */

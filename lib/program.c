@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digest.h"
 #include "error.h"
 #include "program.h"
 
@@ -36,6 +37,7 @@ void accel_program_destroy(struct accel_program *program)
 	accel_buffer_destroy(program->code);
 	free(program->tensors);
 	free(program->ops);
+	free(program->index);
 	free(program->slots);
 	free(program);
 }
@@ -59,6 +61,44 @@ static int grow(void *table, uint32_t *room, uint32_t needed, size_t size)
 	return 0;
 }
 
+/* --- Tensors: each once ----------------------------------------------------------- */
+
+static uint32_t tensor_place(const struct accel_program *program,
+			     const struct aci_tcs_tensor *tensor)
+{
+	struct digest digest;
+	uint32_t at;
+
+	digest_begin(&digest);
+	digest_add(&digest, tensor, sizeof(*tensor));
+	at = (uint32_t)(digest.word[0] >> 32) & (program->index_size - 1);
+	while (program->index[at] &&
+	       memcmp(&program->tensors[program->index[at] - 1], tensor, sizeof(*tensor)))
+		at = (at + 1) & (program->index_size - 1);
+	return at;
+}
+
+/* Room for twice as many as there is room for tensors. */
+static int index_grow(struct accel_program *program)
+{
+	uint32_t size = program->index_size ? program->index_size : 64;
+	uint32_t *index;
+
+	while (size < 2 * program->tensor_room)
+		size *= 2;
+	if (size == program->index_size)
+		return 0;
+	index = calloc(size, sizeof(*index));
+	if (!index)
+		return error_set(-ENOMEM, "out of memory");
+	free(program->index);
+	program->index = index;
+	program->index_size = size;
+	for (uint32_t i = 0; i < program->tensor_count; i++)
+		index[tensor_place(program, &program->tensors[i])] = i + 1;
+	return 0;
+}
+
 static int program_reserve(struct accel_program *program, uint32_t tensors)
 {
 	const struct aci_identify_set *set = device_get_tcs(program->device);
@@ -76,6 +116,8 @@ static int program_reserve(struct accel_program *program, uint32_t tensors)
 				 ops_max, tensors_max);
 	ret = grow(&program->tensors, &program->tensor_room, program->tensor_count + tensors,
 		   sizeof(*program->tensors));
+	if (!ret)
+		ret = index_grow(program);
 	if (!ret)
 		ret = grow(&program->ops, &program->op_room, program->op_count + 1,
 			   sizeof(*program->ops));
@@ -246,9 +288,7 @@ static int program_check_slots(const struct accel_program *program, const struct
 
 static __le16 program_add_tensor(struct accel_program *program, const struct accel_view *view)
 {
-	struct aci_tcs_tensor *tensor = &program->tensors[program->tensor_count];
-
-	*tensor = (struct aci_tcs_tensor) {
+	struct aci_tcs_tensor tensor = {
 		.type = (uint8_t)view->type,
 		.rank = (uint8_t)view->rank,
 		.slot = htole16((uint16_t)view->slot),
@@ -258,11 +298,18 @@ static __le16 program_add_tensor(struct accel_program *program, const struct acc
 								    ACI_TCS_NONE),
 		.offset = htole64(view->offset),
 	};
+	uint32_t at;
+
 	for (uint32_t i = 0; i < view->rank; i++) {
-		tensor->shape[i] = htole64(view->shape[i]);
-		tensor->stride[i] = htole64((uint64_t)view->stride[i]);
+		tensor.shape[i] = htole64(view->shape[i]);
+		tensor.stride[i] = htole64((uint64_t)view->stride[i]);
 	}
-	return htole16((uint16_t)program->tensor_count++);
+	at = tensor_place(program, &tensor);
+	if (!program->index[at]) {
+		program->tensors[program->tensor_count++] = tensor;
+		program->index[at] = program->tensor_count;
+	}
+	return htole16((uint16_t)(program->index[at] - 1));
 }
 
 static __le32 float_bits(float value)
@@ -424,6 +471,67 @@ int accel_program_get_stats(const struct accel_program *program, uint64_t *opera
 	*operations = program->op_count;
 	*macs = program->macs;
 	return 0;
+}
+
+/* --- From a file ------------------------------------------------------------------ */
+
+static void view_of_tensor(const struct aci_tcs_tensor *tensor, struct accel_view *view)
+{
+	*view = (struct accel_view) {
+		.type = (enum accel_type)tensor->type, .rank = tensor->rank,
+		.slot = le16toh(tensor->slot), .offset = le64toh(tensor->offset),
+	};
+	for (uint32_t i = 0; i < ACCEL_RANK_MAX; i++) {
+		view->shape[i] = le64toh(tensor->shape[i]);
+		view->stride[i] = (int64_t)le64toh(tensor->stride[i]);
+	}
+}
+
+/* What its operations need of the arguments. */
+static int program_use_all(struct accel_program *program)
+{
+	struct accel_view view;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < program->tensor_count && !ret; i++) {
+		view_of_tensor(&program->tensors[i], &view);
+		ret = program_use_slots(program, &view, false);
+	}
+	for (uint32_t i = 0; i < program->op_count; i++) {
+		for (int k = 0; k < ACI_TCS_OP_OUTPUTS; k++) {
+			uint32_t out = le16toh(program->ops[i].out[k]);
+
+			if (out < program->tensor_count)
+				program->slots[le16toh(program->tensors[out].slot)].written = true;
+		}
+	}
+	return ret;
+}
+
+int program_restore(struct accel_program *program, const void *tensors, uint32_t tensor_count,
+		    const void *ops, uint32_t op_count, uint64_t macs)
+{
+	const struct aci_identify_set *set = device_get_tcs(program->device);
+	int ret;
+
+	if (op_count > le32toh(set->ops_max) || tensor_count > le32toh(set->tensors_max) ||
+	    tensor_count > ACI_TCS_NONE)
+		return error_set(-E2BIG, "%u operations and %u tensors are more than the card takes",
+				 op_count, tensor_count);
+	ret = grow(&program->tensors, &program->tensor_room, tensor_count,
+		   sizeof(*program->tensors));
+	if (!ret)
+		ret = grow(&program->ops, &program->op_room, op_count, sizeof(*program->ops));
+	if (ret)
+		return ret;
+	if (tensor_count)
+		memcpy(program->tensors, tensors, tensor_count * sizeof(*program->tensors));
+	if (op_count)
+		memcpy(program->ops, ops, op_count * sizeof(*program->ops));
+	program->tensor_count = tensor_count;
+	program->op_count = op_count;
+	program->macs = macs;
+	return program_use_all(program);
 }
 
 /* --- Loading ---------------------------------------------------------------------- */

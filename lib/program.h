@@ -29,6 +29,8 @@ struct accel_program {
 	struct aci_tcs_op *ops;
 	uint32_t tensor_count, tensor_room;
 	uint32_t op_count, op_room;
+	uint32_t *index;		/* hash table of tensors, 1 + each; 0: free */
+	uint32_t index_size;		/* a power of two, at least twice tensor_room; or 0 */
 	struct program_slot *slots;
 	uint32_t slot_count;
 	uint64_t macs;
@@ -62,6 +64,14 @@ struct program_op {
 /** program_add() - check and record. An operation that is refused leaves the program as it was */
 int program_add(struct accel_program *program, struct program_op *op);
 
+/**
+ * program_restore() - fill an empty program with tensors and operations as the card has them
+ * @tensors: at any alignment, like @ops; the caller has checked what they reach
+ *
+ * The card checks the operations when they run. -E2BIG: more than the card takes
+ */
+int program_restore(struct accel_program *program, const void *tensors, uint32_t tensor_count,
+		    const void *ops, uint32_t op_count, uint64_t macs);
 /** program_reload() - upload it again: card memory was lost */
 int program_reload(struct accel_program *program, struct accel_stream *stream);
 

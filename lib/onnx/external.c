@@ -133,6 +133,7 @@ int onnx_external_find(struct onnx_import *import, const Onnx__TensorProto *prot
 	uint64_t length, end;
 	int ret;
 
+	import->has_external = true;
 	if (!location || !location_is_inside(location))
 		return error_set(-EINVAL, "'%s': external data: no location inside the model's folder",
 				 what);

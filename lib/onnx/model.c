@@ -263,8 +263,10 @@ int model_load_onnx(struct accel_context *context, const char *path, uint64_t ba
 		error_prefix(err, "%s: ", path);
 	else
 		err = model_compile(import.graph, context, options, model);
-	if (!err)
+	if (!err) {
 		model_set_host_operations(*model, import.host_operations);
+		(*model)->has_external = import.has_external;
+	}
 	onnx_import_end(&import);
 	return err;
 }

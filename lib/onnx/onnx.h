@@ -112,6 +112,7 @@ struct onnx_import {
 	const char *path;			/* of the model ... */
 	int folder_length;			/* ... up to its last slash */
 	uint32_t host_operations;
+	bool has_external;			/* tensors in files beside the model were used */
 };
 
 /* model.c */

@@ -239,6 +239,27 @@ def test_run(tool):
         assert document["card"]["macs"] == jobs * batch * 12 == jobs * document["model"]["macs"], document
 
 
+def test_compile(tool):
+    weight, x = make_files(tool)
+    document = tool.json("compile", "m.onnx", "--output", "m.accel", "--batch", "7", *CARD)
+    assert document["bytes"] == os.stat(tool.file("m.accel")).st_size and document["macs"] == 84, document
+    ran = tool.json("run", "m.accel", "--input", "x.npy", "--output", "y.npy", *CARD)
+    y = numpy.load(tool.file("y.npy"))
+    assert y.shape == (7, 3) and numpy.allclose(y, x @ weight, rtol=1e-5, atol=1e-6)
+    assert ran["jobs"] == 1 and ran["model"]["macs"] == 84, ran
+    tool.refuses("compile", "m.onnx", *CARD, status=2, words=["--output"])
+    tool.refuses("compile", "none.onnx", "-o", "n.accel", *CARD, status=5, words=["none.onnx"])
+    tool.refuses("compile", "m.onnx", "-o", "no/such/folder", *CARD, status=5, words=["no/such/folder"])
+    tool.refuses("run", "m.accel", "-i", "x.npy", "-b", "2", *CARD, status=2, words=["fixed"])
+    with open(tool.file("m.accel"), "r+b") as file:
+        file.truncate(1000)
+    tool.refuses("run", "m.accel", "-i", "x.npy", *CARD, status=5, words=["m.accel", "cut off"])
+    os.mkdir(tool.file("cache"))
+    for _ in range(2):
+        tool.run("run", "m.onnx", "-i", "x.npy", "-o", "z.npy", "--cache", "cache", *CARD)
+        assert (numpy.load(tool.file("z.npy")) == y).all() and len(os.listdir(tool.file("cache"))) == 1
+
+
 def test_einsum(tool):
     """ONNX's own cases have float64."""
     random = numpy.random.default_rng(5)

@@ -94,7 +94,9 @@ test_function test_graph_gather, test_graph_gather_pairs, test_graph_scatter, te
 /* lib_device_spatial.c */
 test_function test_graph_conv_transpose, test_graph_resize, test_graph_quantise,
 	test_graph_spatial_errors;
+/* lib_device_file.c */
+test_function test_model_file, test_model_file_damaged, test_model_file_hostile, test_run_cost;
 /* lib_device_onnx.c */
-test_function test_onnx_external, test_onnx_in_file, test_onnx_external_errors;
+test_function test_onnx_cached, test_onnx_external, test_onnx_in_file, test_onnx_external_errors;
 
 #endif

@@ -215,6 +215,75 @@ void test_onnx_in_file(void **state)
 	free(weights);
 }
 
+/* Loads with the folder as the cache. Return: whether the model came from there */
+static bool load_cached(struct fixture *fixture, const char *cache, const float *weights)
+{
+	float *in = calloc(1, WEIGHTS), *out = calloc(1, WEIGHTS);
+	const void *inputs[] = { in };
+	void *outputs[] = { out };
+	struct accel_model *model;
+	bool cached = false;
+	char path[128];
+
+	in_folder("model.onnx", path);
+	must(accel_model_load_onnx_cached(fixture->context, path, NULL, NULL, 0, 0, cache, &cached,
+					  &model));
+	for (uint32_t i = 0; i < SIDE; i++)
+		in[i * SIDE + i] = 1.0f;
+	must(accel_model_run(model, fixture->stream, inputs, outputs));
+	for (uint32_t i = 0; i < SIDE * SIDE; i++)
+		assert_float_equal(out[i], weights[i], 1e-6f);
+	accel_model_destroy(model);
+	free(in);
+	free(out);
+	return cached;
+}
+
+/* The one file of the cache is cut off. */
+static void damage_cache(const char *cache)
+{
+	char command[200];
+
+	snprintf(command, sizeof(command), "truncate -s 5000 %s/*.accel", cache);
+	assert_int_equal(system(command), 0);
+}
+
+/* Compiled once for the same bytes; what cannot be used, or must not be, is compiled. */
+void test_onnx_cached(void **state)
+{
+	const struct external external = { "weights.bin", "4096", "65536" };
+	struct fixture *fixture = *state;
+	char cache[128], command[160];
+	struct accel_model *model;
+	float *weights;
+
+	require_compute(fixture);
+	weights = make_folder();
+	in_folder("cache", cache);
+	write_model(NULL, weights, 0);
+	assert_false(load_cached(fixture, cache, weights));	/* there is no such folder */
+	assert_int_equal(mkdir(cache, 0700), 0);
+	assert_false(load_cached(fixture, cache, weights));
+	assert_true(load_cached(fixture, cache, weights));
+	damage_cache(cache);
+	assert_false(load_cached(fixture, cache, weights));
+	assert_true(load_cached(fixture, cache, weights));
+	weights[77] += 1;
+	write_model(NULL, weights, 0);
+	assert_false(load_cached(fixture, cache, weights));
+	assert_true(load_cached(fixture, cache, weights));
+	weights[77] -= 1;
+	write_model(&external, NULL, 0);
+	assert_false(load_cached(fixture, cache, weights));
+	assert_false(load_cached(fixture, cache, weights));
+	assert_ret(-EINVAL, accel_model_load_onnx_cached(fixture->context, NULL, NULL, NULL, 0, 0, cache,
+							 NULL, &model));
+	snprintf(command, sizeof(command), "rm -r %s", cache);
+	assert_int_equal(system(command), 0);
+	remove_folder();
+	free(weights);
+}
+
 void test_onnx_external_errors(void **state)
 {
 	static const struct {

@@ -60,12 +60,13 @@ extern const struct command commands[];
 extern const size_t command_count;
 extern const struct option_spec common_options[];	/* of every command */
 
-extern const struct option_spec info_options[], run_options[], diag_options[], reset_options[],
+extern const struct option_spec info_options[], run_options[], compile_options[], diag_options[], reset_options[],
 	operators_options[], no_options[];
 
 int command_list(const struct arguments *arguments);
 int command_info(const struct arguments *arguments);
 int command_run(const struct arguments *arguments);
+int command_compile(const struct arguments *arguments);
 int command_diag(const struct arguments *arguments);
 int command_reset(const struct arguments *arguments);
 int command_operators(const struct arguments *arguments);

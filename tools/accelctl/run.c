@@ -22,6 +22,7 @@ const struct option_spec run_options[] = {
 	{ "device", 'd', "DEVICE", "PCI address, serial:NUMBER or node of the card" },
 	{ "batch", 'b', "N", "rows of a job, where the model leaves that open (default 1)" },
 	{ "dim", 0, "NAME=N", "size of an open dimension, NAME: its symbol or INPUT:AXIS" },
+	{ "cache", 0, "FOLDER", "keep compiled models there, and use them" },
 	{ "repeat", 'r', "N", "run all rows N times (default 1)" },
 	{ "timeout-ms", 0, "N", "stop a job after N ms of engine time" },
 	{ 0 },
@@ -36,7 +37,7 @@ static uint64_t now_ns(void)
 }
 
 /* What is left is the file's fault: missing, unreadable, broken, unsupported. */
-static int status_from_load_error(int error)
+int status_from_load_error(int error)
 {
 	switch (error) {
 	case -ENOSPC:
@@ -51,19 +52,43 @@ static int status_from_load_error(int error)
 	}
 }
 
+/* What accelctl compile wrote begins like this; an ONNX file does not. */
+static bool is_compiled(const char *path)
+{
+	static const char magic[] = "ACCELMD\x1a";
+	char begin[sizeof(magic) - 1] = "";
+	FILE *file = fopen(path, "rb");
+	bool same = file && fread(begin, 1, sizeof(begin), file) == sizeof(begin) &&
+		    !memcmp(begin, magic, sizeof(begin));
+
+	if (file)
+		fclose(file);
+	return same;
+}
+
 static int load_model(struct run *run, uint64_t batch)
 {
+	const char *folder = arguments_get(run->arguments, "cache", NULL);
 	struct accel_onnx_options options = { .batch = batch };
+	bool compiled = is_compiled(run->model_path);
 	struct dimensions dims;
 	int err;
 
 	if (!dimensions_read(run->arguments, &dims))
 		return STATUS_USAGE;
+	if (compiled && (arguments_has(run->arguments, "batch") || dims.count))
+		return usage_error(run->arguments, "the sizes of a compiled model are fixed");
 	err = accel_context_create(run->device, &run->context);
 	if (err)
 		return report_failure(run->arguments, status_from_error(err), "%s", accel_last_error());
-	err = accel_model_load_onnx_dimensions(run->context, run->model_path, &options, dims.list, dims.count, 0,
-					       &run->model);
+	if (compiled)
+		err = accel_model_load(run->context, run->model_path, 0, &run->model);
+	else if (folder)
+		err = accel_model_load_onnx_cached(run->context, run->model_path, &options, dims.list, dims.count, 0,
+						   folder, NULL, &run->model);
+	else
+		err = accel_model_load_onnx_dimensions(run->context, run->model_path, &options, dims.list, dims.count,
+						       0, &run->model);
 	if (!err)
 		err = accel_model_get_stats(run->model, &run->model_stats);
 	if (err)

@@ -60,4 +60,7 @@ void run_free_data(struct run *run);
 /* run_report.c */
 void run_report(struct run *run);
 
+/** status_from_load_error() - of loading or saving a model */
+int status_from_load_error(int error);
+
 #endif

@@ -741,6 +741,41 @@ int accel_model_load_onnx_dimensions(struct accel_context *context, const char *
 				     const struct accel_onnx_dimension *dims, uint32_t count,
 				     uint32_t flags, struct accel_model **model);
 
+/**
+ * accel_model_save() - write a compiled model to a file: program, weights, names
+ *
+ * The file is for this version of the library and for cards with the same
+ * operations. It replaces the one at @path as a whole, or not at all. -ENOTSUP:
+ * the model uses weights in their files. No run of the model may be under way.
+ */
+int accel_model_save(struct accel_model *model, const char *path);
+/**
+ * accel_model_load() - load what accel_model_save() wrote; nothing is compiled
+ * @flags: ACCEL_MODEL_KEEP_WEIGHTS or 0; with it the file must stay as it is
+ *
+ * -ESTALE: made by another version of the library or for another kind of card;
+ * -EINVAL: not such a file, or a damaged one. The text says what is wrong.
+ * Thread-safe.
+ */
+int accel_model_load(struct accel_context *context, const char *path, uint32_t flags,
+		     struct accel_model **model);
+/**
+ * accel_model_load_onnx_cached() - accel_model_load_onnx_dimensions(), compiled once
+ * @folder: of compiled models, which exists; whoever may write there decides what runs
+ * @cached: whether it came from there; may be NULL
+ *
+ * A compiled model is found by what it is made of: the model's bytes, the sizes of
+ * open dimensions, the card's operations and the version of the library. A file
+ * that cannot be used is replaced, and one that cannot be written is no error.
+ * Models with weights in files of their own are compiled each time. Thread-safe,
+ * also between processes.
+ */
+int accel_model_load_onnx_cached(struct accel_context *context, const char *path,
+				 const struct accel_onnx_options *options,
+				 const struct accel_onnx_dimension *dims, uint32_t count,
+				 uint32_t flags, const char *folder, bool *cached,
+				 struct accel_model **model);
+
 /** enum accel_onnx_support - how a node of a model would be run */
 enum accel_onnx_support {
 	ACCEL_ONNX_CARD = 1,		/* by operations of the card */
