@@ -30,16 +30,6 @@ static enum accel_loss context_find_memory_loss(struct accel_context *context)
 	return context_memory_is_lost(context) ? ACCEL_LOSS_MEMORY : ACCEL_LOSS_NONE;
 }
 
-static enum accel_loss stream_get_loss(struct accel_stream *stream)
-{
-	enum accel_loss loss;
-
-	pthread_mutex_lock(&stream->lock);
-	loss = stream->loss;
-	pthread_mutex_unlock(&stream->lock);
-	return loss;
-}
-
 enum accel_loss context_find_loss(struct accel_context *context)
 {
 	enum accel_loss loss = context_find_memory_loss(context);

@@ -96,7 +96,7 @@ static void stream_fail(struct accel_stream *stream, int error, uint32_t status,
 	if (stream_has_failed(stream))
 		return;
 	stream->refused = false;
-	stream->loss = retry_classify(error, status, 0);
+	stream_set_loss(stream, retry_classify(error, status, 0));
 	stream->error = error;
 	stream->status = status;
 	stream->error_index = index;
@@ -144,7 +144,7 @@ static void stream_check(struct accel_stream *stream)
 		error = state.flags & DRM_ACI_QUEUE_GUILTY ? -ETIMEDOUT : -ECANCELED;
 	stream_fail(stream, error, state.error, stream_find_failure(stream, &state),
 		    state.error_info);
-	stream->loss = retry_classify(error, state.error, state.flags);
+	stream_set_loss(stream, retry_classify(error, state.error, state.flags));
 }
 
 static void drop_downloads(struct stream_downloads *downloads)

@@ -6,7 +6,8 @@
  * Locking: one thread gives commands; any thread may wait by an event and so
  * settle jobs. stream->lock covers everything; it is given up while waiting.
  * A thread that uses the queue without the lock is counted in "pins", which
- * the end of the stream waits for. Only one stream's lock is held at a time.
+ * the end of the stream waits for. Only one stream's lock is held at a time; it is
+ * taken before the lock of the context.
  *
  * A restored stream has a new queue, whose points and descriptors count from 0.
  * Those of the stream go on counting: the bases are what lies between. What was
@@ -86,7 +87,7 @@ struct accel_stream {
 	struct fence fence;			/* with user queues, once an event was recorded */
 	uint64_t signalled;			/* point that the last SIGNAL raises it to */
 
-	enum accel_loss loss;			/* what its failure is */
+	enum accel_loss loss;			/* what its failure is; atomic, written with the lock */
 	int error;				/* how the stream failed; 0: it did not */
 	bool refused;				/* it is that a job was not taken: earlier ones may fail */
 	uint32_t status;			/* ACI_STATUS_* of it, 0: none */
@@ -97,6 +98,17 @@ struct accel_stream {
 static inline const struct transport_queue_ops *stream_ops(const struct accel_stream *stream)
 {
 	return stream->queue->ops;
+}
+
+/** stream_get_loss() - without its lock, which is outside of the context's */
+static inline enum accel_loss stream_get_loss(const struct accel_stream *stream)
+{
+	return __atomic_load_n(&stream->loss, __ATOMIC_RELAXED);
+}
+
+static inline void stream_set_loss(struct accel_stream *stream, enum accel_loss loss)
+{
+	__atomic_store_n(&stream->loss, loss, __ATOMIC_RELAXED);
 }
 
 /* --- stream.c --------------------------------------------------------------------- */

@@ -37,7 +37,7 @@ void stream_suspend(struct accel_stream *stream)
 	if (!stream->error)
 		stream->error = -ECANCELED;
 	if (stream->loss == ACCEL_LOSS_NONE)
-		stream->loss = ACCEL_LOSS_WORK;
+		stream_set_loss(stream, ACCEL_LOSS_WORK);
 	pthread_mutex_unlock(&stream->lock);
 }
 
@@ -89,7 +89,7 @@ static int stream_attach_locked(struct accel_stream *stream)
 	stream->settled = stream->good = stream->submitted;
 	stream->desc_base = stream->submitted_descs;
 	stream->batch_count = 0;
-	stream->loss = ACCEL_LOSS_NONE;
+	stream_set_loss(stream, ACCEL_LOSS_NONE);
 	stream->error = 0;
 	stream->refused = false;
 	stream->status = 0;
