@@ -271,23 +271,30 @@ struct chain {
 	bool is_over;
 };
 
+static void chain_end(struct chain *chain, int error)
+{
+	pthread_mutex_lock(&chain->lock);
+	chain->error = error;
+	chain->is_over = true;
+	pthread_cond_signal(&chain->over);
+	pthread_mutex_unlock(&chain->lock);
+}
+
+/* Once it has submitted, the chain belongs to the next callback. */
 static void chain_next(void *opaque, struct accel_request *request, int result)
 {
 	struct chain *chain = opaque;
 	struct accel_request_options options = job_options(&chain->job);
 
 	(void)request;
-	chain->error = result;
 	options.done = chain_next;
 	options.opaque = chain;
-	if (!result && --chain->left)
-		chain->error = accel_request_submit(chain->client, &options, NULL);
-	if (!chain->left || chain->error) {
-		pthread_mutex_lock(&chain->lock);
-		chain->is_over = true;
-		pthread_cond_signal(&chain->over);
-		pthread_mutex_unlock(&chain->lock);
+	if (!result && --chain->left) {
+		result = accel_request_submit(chain->client, &options, NULL);
+		if (!result)
+			return;
 	}
+	chain_end(chain, result);
 }
 
 static void test_callback_submits(void **state)
