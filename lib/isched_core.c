@@ -309,6 +309,7 @@ void isched_batch_done(struct isched *sched, struct isched_batch *batch, int res
 	TAILQ_REMOVE(&card->running, batch, link);
 	card->depth--;
 	isched_seat(sched, batch->card, batch->model)->running--;
+	isched_seat(sched, batch->card, batch->model)->loading = false;
 	card_predict(card, now_ns);
 	card_note_idle(sched, index);
 	batch_release(sched, batch, result, may_retry, now_ns);

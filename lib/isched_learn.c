@@ -14,14 +14,22 @@
 /* So many batches in a row at twice their time: the card has become slower. */
 #define SLOW_STREAK		3
 #define RATIO_ONE		16u
+/* So many samples of a size move those that were never run. */
+#define GUESS_SAMPLES		64u
+/* What was learned is doubted after so many times itself without a sample. */
+#define STALE_TIMES		64u
+
+static uint64_t guess_ns(const struct isched_seat *seat, uint32_t count)
+{
+	return seat->guess_first_ns + (count - 1) * seat->guess_next_ns;
+}
 
 void isched_time_guess(struct isched_seat *seat, const struct isched_model_options *options)
 {
-	uint64_t first_ns = options->first_ns ? options->first_ns : GUESS_NS;
-	uint64_t next_ns = options->first_ns ? options->next_ns : GUESS_NS;
-
+	seat->guess_first_ns = options->first_ns ? options->first_ns : GUESS_NS;
+	seat->guess_next_ns = options->first_ns ? options->next_ns : GUESS_NS;
 	for (uint32_t n = 1; n <= ISCHED_BATCH_MAX; n++)
-		seat->times[n].mean_ns = first_ns + (n - 1) * next_ns;
+		seat->times[n].mean_ns = guess_ns(seat, n);
 }
 
 void isched_time_learn(struct isched_time *time, uint64_t sample_ns)
@@ -59,20 +67,23 @@ uint64_t isched_predict_ns(const struct isched *sched, uint32_t card, uint32_t m
 	return time->mean_ns + PLAN_DEVIATIONS_HALVES * time->deviation_ns / 2;
 }
 
-/* Sizes that were never run are as far from the guess as the one that was. */
-static void scale_guesses(struct isched_seat *seat, uint32_t count, uint64_t guess_ns)
+/*
+ * Sizes that were never run are as far from the guess as the one that was, and follow it while it
+ * is still learned; later they would move too little to be worth it.
+ */
+static void scale_guesses(struct isched_seat *seat, uint32_t count)
 {
-	uint64_t mean_ns = seat->times[count].mean_ns;
-	uint64_t spread = mean_ns / (seat->times[count].deviation_ns + 1) + 1;
+	const struct isched_time *known = &seat->times[count];
+	uint64_t spread = known->mean_ns / (known->deviation_ns + 1) + 1;
 
-	if (!guess_ns)
+	if (known->samples > GUESS_SAMPLES || !seat->guess_first_ns)
 		return;
 	for (uint32_t n = 1; n <= ISCHED_BATCH_MAX; n++) {
-		unsigned __int128 scaled = (unsigned __int128)seat->times[n].mean_ns * mean_ns;
+		unsigned __int128 scaled = (unsigned __int128)guess_ns(seat, n) * known->mean_ns;
 
-		scaled /= guess_ns;
 		if (seat->times[n].samples)
 			continue;
+		scaled /= guess_ns(seat, count);
 		seat->times[n].mean_ns = scaled > ISCHED_SPAN_MAX_NS ? ISCHED_SPAN_MAX_NS
 								    : (uint64_t)scaled;
 		seat->times[n].deviation_ns = seat->times[n].mean_ns / spread;
@@ -129,18 +140,42 @@ bool isched_learn_exec(struct isched *sched, const struct isched_batch *batch, u
 	if (known && card->slow_streak)
 		return false;
 	isched_time_learn(time, exec_ns);
-	if (!known)
-		scale_guesses(seat, batch->count, before_ns);
+	scale_guesses(seat, batch->count);
+	if (batch->count > seat->largest)
+		seat->largest = batch->count;
+	if (!seat->best_ns || seat->times[1].mean_ns < seat->best_ns)
+		seat->best_ns = seat->times[1].mean_ns;
 	return false;
+}
+
+/*
+ * Who refuses everything learns nothing: after a slow time that would be for ever. So an idle card
+ * that refuses, and was twice as fast or steady once, forgets until it takes one and knows.
+ */
+void isched_learn_doubt(struct isched *sched, uint32_t card, uint32_t model, uint64_t now_ns)
+{
+	struct isched_seat *seat = isched_seat(sched, card, model);
+	uint64_t mean_ns = seat->times[1].mean_ns;
+
+	if ((mean_ns < 2 * seat->best_ns && seat->times[1].deviation_ns < mean_ns / 2) ||
+	    now_ns < seat->used_ns + STALE_TIMES * mean_ns ||
+	    now_ns < seat->doubted_ns + STALE_TIMES * mean_ns / 8)
+		return;
+	seat->doubted_ns = now_ns;
+	for (uint32_t n = 1; n <= ISCHED_BATCH_MAX; n++) {
+		seat->times[n].mean_ns -= seat->times[n].mean_ns / 8;
+		seat->times[n].deviation_ns -= seat->times[n].deviation_ns / 4;
+	}
 }
 
 uint64_t isched_margin_ns(const struct isched *sched, uint32_t model)
 {
-	uint32_t batch_max = sched->models[model]->options.batch_max;
+	for (uint32_t i = 0; i < sched->options.cards; i++) {
+		const struct isched_seat *seat = isched_seat(sched, i, model);
 
-	for (uint32_t i = 0; i < sched->options.cards; i++)
+		/* Of sizes that were never run nothing is known. */
 		if (isched_can_run(sched, i, model))
-			return BOUND_DEVIATIONS *
-			       isched_seat(sched, i, model)->times[batch_max].deviation_ns;
+			return BOUND_DEVIATIONS * seat->times[seat->largest].deviation_ns;
+	}
 	return 0;
 }

@@ -79,14 +79,24 @@ static bool find_offer(struct isched *sched, const struct isched_request *reques
 	return false;
 }
 
+static bool has_nothing(const struct isched *sched, uint32_t card)
+{
+	return is_idle(sched, card) && TAILQ_EMPTY(&sched->cards[card].running);
+}
+
 int isched_place(struct isched *sched, struct isched_request *request, uint64_t now_ns)
 {
+	uint32_t first = least_loaded(sched, request->model, false, now_ns);
 	struct isched_offer offer;
 
-	if (least_loaded(sched, request->model, false, now_ns) == sched->options.cards)
+	if (first == sched->options.cards)
 		return -ENODEV;
-	return find_offer(sched, request, now_ns, &offer)
-		       ? isched_plan_take(sched, request, &offer) : -EBUSY;
+	if (find_offer(sched, request, now_ns, &offer))
+		return isched_plan_take(sched, request, &offer);
+	/* For the next one: a promise is given by what is known. */
+	if (has_nothing(sched, first))
+		isched_learn_doubt(sched, first, request->model, now_ns);
+	return -EBUSY;
 }
 
 int isched_place_anyway(struct isched *sched, struct isched_request *request, uint64_t now_ns)

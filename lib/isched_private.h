@@ -25,11 +25,15 @@ struct isched_time {
 /** struct isched_seat - a model on a card */
 struct isched_seat {
 	bool bound, loaded;
-	bool loading;			/* it will be loaded; until isched_model_loaded() */
+	bool loading;			/* it will be loaded; until that, or a batch, is done */
 	bool failed;			/* could not be loaded; until the card comes back */
 	uint32_t running;		/* batches: it cannot be unloaded */
 	struct isched_batches planned;	/* DEADLINE */
 	uint64_t used_ns;		/* last start */
+	uint64_t doubted_ns;		/* see isched_learn_doubt() */
+	uint64_t guess_first_ns, guess_next_ns;
+	uint64_t best_ns;		/* least mean of a batch of one so far */
+	uint32_t largest;		/* batch that was run */
 	struct isched_batch *open;	/* planned and not full */
 	struct isched_time times[ISCHED_BATCH_MAX + 1];	/* by size */
 	struct isched_action load, unload;
@@ -143,6 +147,9 @@ uint64_t isched_time_bound_ns(const struct isched_time *time);
 uint64_t isched_margin_ns(const struct isched *sched, uint32_t model);
 /** isched_learn_exec() - Return: the card has become slower: what was planned is wrong */
 bool isched_learn_exec(struct isched *sched, const struct isched_batch *batch, uint64_t exec_ns);
+
+/** isched_learn_doubt() - @card is idle, and is said to take too long: believe it less */
+void isched_learn_doubt(struct isched *sched, uint32_t card, uint32_t model, uint64_t now_ns);
 
 /* --- isched_memory.c --------------------------------------------------------------- */
 

@@ -124,6 +124,7 @@ struct scheduler_call {
 struct scheduler_seat {
 	struct accel_service *service;
 	struct accel_model *models[ACCEL_BATCH_MAX + 1];	/* by size; [1] owns the constants */
+	uint64_t runs[ACCEL_BATCH_MAX + 1];	/* of these, since they were loaded */
 	int error;			/* of the last load */
 	char *text;			/* of that */
 };
@@ -256,6 +257,8 @@ static inline struct accel_request *to_request(struct isched_request *core)
 
 int seat_load(struct scheduler_card *card, uint32_t model);
 void seat_unload(struct scheduler_card *card, uint32_t model);
+/** seat_note_run() - of the program for @count requests. Return: it was not its first one */
+bool seat_note_run(struct scheduler_card *card, uint32_t model, uint32_t count);
 /** seat_get_error() - how its last load failed, with text; 0: it did not */
 int seat_get_error(struct scheduler_card *card, uint32_t model);
 /** seat_fini() - at the end of the card */

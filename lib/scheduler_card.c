@@ -146,8 +146,13 @@ void card_batch_good(struct scheduler_card *card, struct scheduler_slot *slot)
 	uint64_t begin_ns = slot->submit_ns > card->last_end_ns ? slot->submit_ns
 								: card->last_end_ns;
 
+	uint64_t exec_ns = now_ns > begin_ns ? now_ns - begin_ns : 1;
+
 	card->last_end_ns = now_ns;
-	card_batch_done(card, slot, 0, false, now_ns > begin_ns ? now_ns - begin_ns : 1);
+	/* The first run of a program says little about the others: caches, code made on demand. */
+	if (!seat_note_run(card, slot->batch->model, slot->batch->count))
+		exec_ns = 0;
+	card_batch_done(card, slot, 0, false, exec_ns);
 }
 
 static void card_do_start(struct scheduler_card *card, struct isched_batch *batch)

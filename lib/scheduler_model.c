@@ -443,6 +443,11 @@ int seat_load(struct scheduler_card *card, uint32_t model)
 	return ret;
 }
 
+bool seat_note_run(struct scheduler_card *card, uint32_t model, uint32_t count)
+{
+	return card->seats[model]->runs[count]++;
+}
+
 int seat_get_error(struct scheduler_card *card, uint32_t model)
 {
 	const struct scheduler_seat *seat = seat_get(card, model);
@@ -463,6 +468,7 @@ void seat_unload(struct scheduler_card *card, uint32_t model)
 	for (uint32_t n = ACCEL_BATCH_MAX; seat && n; n--) {
 		accel_model_destroy(seat->models[n]);
 		seat->models[n] = NULL;
+		seat->runs[n] = 0;
 	}
 }
 

@@ -606,6 +606,38 @@ static void test_fair_queue(void **state)
 }
 
 /* Under more critical work than the card can do, best effort still starts in time. */
+/* A card was slow for a while, and all is refused since: it must find out that it no longer is. */
+static void test_slow_no_more(void **state)
+{
+	struct world world = { .cards = 1 };
+	struct isched_request request;
+	uint32_t refused = 0, accepted = 0;
+
+	(void)state;
+	world_create(&world, ISCHED_POLICY_DEADLINE);
+	world_model(&world, &(struct isched_model_options){ .first_ns = 100 });
+	world_settle(&world);
+	world.slowness = 10;
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(world_submit(&world, &request, 0, ISCHED_NORMAL, ISCHED_NEVER), 0);
+		world_run(&world);
+	}
+	assert_int_equal(world_submit(&world, &request, 0, ISCHED_NORMAL, 500), -EBUSY);
+	world.slowness = 1;
+	for (int i = 0; i < 2000; i++) {
+		world_advance(&world, 500);
+		if (world_submit(&world, &request, 0, ISCHED_NORMAL, 500)) {
+			refused++;
+			continue;
+		}
+		world_run(&world);
+		accepted++;
+	}
+	assert_true(refused > 10);
+	assert_true(accepted > 1000);
+	world_destroy(&world);
+}
+
 /* A model that takes longer to load than anybody may wait is loaded nevertheless. */
 static void test_long_load(void **state)
 {
@@ -681,6 +713,7 @@ int main(void)
 		cmocka_unit_test(test_fair_queue),
 		cmocka_unit_test(test_ageing),
 		cmocka_unit_test(test_long_load),
+		cmocka_unit_test(test_slow_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
