@@ -75,7 +75,7 @@ def make_files(tool):
 
 def test_help(tool):
     assert "list" in tool.run("--help")[0]
-    for command in ("list", "info", "run", "diag", "reset", "operators"):
+    for command in ("list", "info", "run", "bench", "trace", "diag", "reset", "operators"):
         assert f"accelctl {command}" in tool.run(command, "--help")[0]
     assert tool.run("--version")[0].startswith("accelctl ")
 
@@ -421,6 +421,84 @@ def test_diag(tool):
     document = tool.json("diag", "-l", "1", "--max-bytes", "1M", *CARD)
     assert document["result"] == "pass" and document["failed"] == 0, document
     assert len(document["tests"]) == document["passed"] + document["skipped"]
+
+
+def check_counts(document):
+    """Each request that was offered has one end."""
+    counts = document["requests"]
+    ends = ("refused_deadline", "refused_full", "in_time", "late", "timed_out", "cancelled", "failed")
+    assert sum(counts[name] for name in ends) == counts["offered"] == document["load"]["requests"], counts
+    assert counts["failed"] == 0, counts
+    assert sum(card["requests"] for card in document["cards"]) == counts["in_time"] + counts["late"], document
+
+
+def test_bench_closed(tool):
+    document = tool.json("bench", "m.onnx", "-c", "4", "-n", "300", "-b", "4", "--delay-us", "200", *CARD)
+    check_counts(document)
+    assert document["requests"]["in_time"] == 300 and document["load"]["batch_max"] == 4, document
+    assert document["batches"] < 300 and document["requests_per_second"] > 0, document
+    latency = document["latency_ms"]
+    order = [latency[name] for name in ("min", "p50", "p90", "p95", "p99", "p999", "max")]
+    assert order == sorted(order) and 0 < latency["min"] <= latency["mean"] <= latency["max"], latency
+    assert document["wait_ms"]["p50"] <= latency["p50"], document
+    text = tool.run("bench", "m.onnx", "-n", "20", *CARD)[0]
+    assert "20 offered, 20 in time" in text and "throughput" in text, text
+
+
+def test_bench_open(tool):
+    cards = [*CARD, "--device", "inproc:queues=16"]
+    for arrivals in ("poisson", "bursts"):
+        document = tool.json("bench", "m.onnx", "-r", "300", "-n", "120", "--arrivals", arrivals, "--seed", "7", *cards)
+        check_counts(document)
+        assert document["load"]["arrivals"] == arrivals and len(document["cards"]) == 2, document
+        # The load takes its time: 120 at 300 a second, give or take.
+        assert 0.2 < document["seconds"] < 60, document["seconds"]
+
+
+def test_bench_deadline(tool):
+    """What cannot be in time is refused, and that is no failure."""
+    document = tool.json("bench", "m.onnx", "-n", "50", "--deadline-us", "1", "--warmup", "40", *CARD)
+    check_counts(document)
+    assert document["requests"]["refused_deadline"] == 50 and "latency_ms" not in document, document
+
+
+def test_bench_errors(tool):
+    for args in (["--rate", "0"], ["--rate", "x"], ["--rate", "nan"], ["--rate", "10", "--clients", "2"],
+                 ["--arrivals", "bursts"], ["--rate", "1", "--arrivals", "often"], ["--policy", "best"],
+                 ["--depth", "9"], ["--batch-max", "65"], ["--requests", "0"], ["--seed", "0"], ["--clients", "0"]):
+        tool.run("bench", "m.onnx", *args, *CARD, status=2)
+    tool.refuses("bench", "none.onnx", *CARD, status=5, words=["none.onnx"])
+    tool.refuses("bench", "m.onnx", "--device", "serial:none", status=3, words=["serial:none"])
+    assert tool.json("bench", "none.onnx", *CARD, status=5)["error"]["code"] == "file"
+    tool.run("trace", "m.onnx", *CARD, status=2)
+    tool.refuses("trace", "m.onnx", "-o", "no/where.json", *CARD, status=5, words=["no/where.json"])
+
+
+def test_trace(tool):
+    cards = [*CARD, "--device", "inproc:queues=16"]
+    document = tool.json("trace", "m.onnx", "-o", "t.json", "-c", "4", "-n", "40", "-b", "2", "--warmup", "4", *cards)
+    check_counts(document)
+    kinds = document["events"]
+    assert kinds["request"] == 44 and kinds["batch"] == kinds["upload"] == kinds["compute"] == kinds["download"], kinds
+    assert kinds["dropped"] == kinds["card lost"] == 0 and 1 <= kinds["load"] <= 2, kinds
+    with open(tool.file("t.json")) as file:
+        events = json.load(file)["traceEvents"]
+    spans = [e for e in events if e["ph"] == "X"]
+    begins = {(e["cat"], e["id"]): e for e in events if e["ph"] == "b"}
+    ends = {(e["cat"], e["id"]): e for e in events if e["ph"] == "e"}
+    assert begins.keys() == ends.keys() and len(begins) == kinds["request"] + kinds["batch"]
+    assert all(ends[key]["ts"] >= begins[key]["ts"] >= 0 for key in begins)
+    assert all(e["dur"] >= 0 for e in spans)
+    for key, event in begins.items():      # a request ends behind the start of its last batch
+        if key[0] == "request":
+            batch = begins["batch", event["args"]["batch"]]
+            assert ends[key]["ts"] >= batch["ts"] and batch["args"]["card"] == event["args"]["card"]
+    for process in (2, 3):      # computing is after the upload of the same batch, by the card's clock
+        ends_at = {e["args"]["batch"]: e["ts"] + e["dur"] for e in spans if e["pid"] == process and e["name"] == "upload"}
+        computes = [e for e in spans if e["pid"] == process and e["name"] == "compute"]
+        assert all(e["ts"] >= ends_at[e["args"]["batch"]] - 0.01 for e in computes)
+    names = {e["args"]["name"] for e in events if e["name"] == "process_name"}
+    assert names == {"requests", "card 0: inproc", "card 1: inproc"}, names
 
 
 def main():

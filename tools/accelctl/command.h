@@ -61,7 +61,8 @@ extern const size_t command_count;
 extern const struct option_spec common_options[];	/* of every command */
 
 extern const struct option_spec info_options[], run_options[], compile_options[], diag_options[], reset_options[],
-	operators_options[], no_options[];
+	operators_options[], load_options_of_bench[], load_options_of_trace[],
+	no_options[];
 
 int command_list(const struct arguments *arguments);
 int command_info(const struct arguments *arguments);
@@ -69,6 +70,8 @@ int command_run(const struct arguments *arguments);
 int command_compile(const struct arguments *arguments);
 int command_diag(const struct arguments *arguments);
 int command_reset(const struct arguments *arguments);
+int command_bench(const struct arguments *arguments);
+int command_trace(const struct arguments *arguments);
 int command_operators(const struct arguments *arguments);
 
 /** arguments_parse() - STATUS_OK, or STATUS_USAGE with a message printed */
