@@ -38,25 +38,38 @@ static const struct graph_tensor *compile_tensor(const struct compile *compile, 
 /* --- What is needed --------------------------------------------------------------- */
 
 /* A download reads dense bytes of the workspace: other outputs are copied there first. */
-static int compile_outputs(struct compile *compile)
+static int outputs_of(struct accel_graph *graph, uint32_t *tensors)
 {
-	struct accel_graph *graph = compile->graph;
-
 	for (uint32_t i = 0; i < graph->output_count; i++) {
-		const struct graph_tensor *tensor =
-			compile_tensor(compile, graph->outputs[i].tensor);
+		const struct graph_tensor *tensor = &graph->tensors[graph->outputs[i].tensor - 1];
 		bool direct = view_is_dense(&tensor->view) &&
 			      graph->storages[tensor->storage].kind != STORAGE_CONSTANT;
 		int ret = 0;
 
-		compile->output_tensors[i] = graph->outputs[i].tensor;
+		tensors[i] = graph->outputs[i].tensor;
 		if (!direct)
 			ret = graph_copy(graph, tensor->view.type, graph->outputs[i].tensor,
-					 &compile->output_tensors[i]);
+					 &tensors[i]);
 		if (ret)
 			return error_prefix(ret, "output \"%s\": ", graph->outputs[i].name);
 	}
 	return 0;
+}
+
+/* For smaller sizes too, which stay the same as the largest one. */
+static int compile_outputs(struct compile *compile)
+{
+	const struct vary *vary = compile->options->vary;
+	int ret = 0;
+
+	for (uint32_t i = 1; vary && i < VARY_SAMPLES && !ret; i++) {
+		if (vary->graphs[i]->output_count != compile->graph->output_count)
+			return error_set(-ENOTSUP, "the outputs depend on the open size");
+		ret = outputs_of(vary->graphs[i], compile->output_tensors);
+	}
+	if (!ret)
+		ret = outputs_of(compile->graph, compile->output_tensors);
+	return ret || !vary ? ret : vary_check(vary);
 }
 
 static int compile_alloc(struct compile *compile)
@@ -171,55 +184,90 @@ static int compile_workspace(struct compile *compile)
 
 /* --- The program ------------------------------------------------------------------ */
 
-static void compile_view(const struct compile *compile, uint32_t tensor, struct accel_view *view)
+/* With an open size the numbers that depend on it come from arguments. */
+static int compile_view(const struct compile *compile, uint32_t tensor, bool open,
+			struct accel_view *view)
 {
 	const struct graph_tensor *found = compile_tensor(compile, tensor);
 	const struct graph_storage *storage = &compile->graph->storages[found->storage];
+	uint64_t base = compile->storages[found->storage].offset;
 
 	*view = found->view;
 	view->slot = storage->kind == STORAGE_CONSTANT ? MODEL_SLOT_CONSTANTS
 							 : MODEL_SLOT_WORKSPACE;
 	if (compile->storages[found->storage].in_place) {
 		view->slot = MODEL_SLOT_FILES + storage->file;
-		view->offset += storage->file_offset;
-		return;
+		base = storage->file_offset;
 	}
-	view->offset += compile->storages[found->storage].offset;
+	view->offset += base;
+	return open ? vary_view(compile->options->vary, tensor, base, view) : 0;
 }
 
-static int compile_op(const struct compile *compile, const struct graph_op *op,
-		      struct accel_program *program)
-{
+/** struct compile_views - of one operation; the record points to them */
+struct compile_views {
 	struct accel_view in[PROGRAM_INPUTS], out, out1;
-	struct program_op record = {
+};
+
+static int compile_record(const struct compile *compile, const struct graph_op *op, bool open,
+			  struct compile_views *views, struct program_op *record)
+{
+	int ret = 0;
+
+	*record = (struct program_op) {
 		.opcode = op->opcode, .function = op->function, .alpha = op->alpha,
 		.beta = op->beta, .alpha_slot = ACCEL_SLOT_NONE, .beta_slot = ACCEL_SLOT_NONE,
 		.axis = op->axis, .axes = op->axes, .count = op->count, .epsilon = op->epsilon,
 		.value = op->value, .step = op->step, .flags = op->flags, .window = &op->window,
-		.resize = &op->resize, .out = &out,
+		.resize = &op->resize, .out = &views->out,
 	};
-
-	for (int i = 0; i < PROGRAM_INPUTS; i++) {
+	for (int i = 0; i < PROGRAM_INPUTS && !ret; i++) {
 		if (op->in[i] == ACCEL_TENSOR_NONE)
 			continue;
-		compile_view(compile, op->in[i], &in[i]);
-		record.in[i] = &in[i];
+		ret = compile_view(compile, op->in[i], open, &views->in[i]);
+		record->in[i] = &views->in[i];
 	}
-	compile_view(compile, op->out, &out);
-	if (op->out1 != ACCEL_TENSOR_NONE) {
-		compile_view(compile, op->out1, &out1);
-		record.out1 = &out1;
+	if (!ret)
+		ret = compile_view(compile, op->out, open, &views->out);
+	if (ret || op->out1 == ACCEL_TENSOR_NONE)
+		return ret;
+	record->out1 = &views->out1;
+	return compile_view(compile, op->out1, open, &views->out1);
+}
+
+/* The multiply-accumulates are those of the largest size. */
+static int compile_op(const struct compile *compile, const struct graph_op *op,
+		      struct accel_program *program, uint64_t *macs)
+{
+	bool open = compile->options->vary;
+	struct compile_views views;
+	struct program_op record;
+	uint64_t fixed = 0;
+	int ret = 0;
+
+	if (open) {
+		ret = compile_record(compile, op, false, &views, &record);
+		if (!ret)
+			ret = program_check_op(compile->graph->device, &record);
+		fixed = record.macs;
 	}
-	return program_add(program, &record);
+	if (!ret)
+		ret = compile_record(compile, op, open, &views, &record);
+	if (!ret)
+		ret = program_add(program, &record);
+	*macs += open ? fixed : record.macs;
+	return ret;
 }
 
 static int compile_program(const struct compile *compile, struct accel_model *model)
 {
 	int ret = accel_program_create(compile->graph->device, &model->program);
 
+	if (compile->options->vary)
+		compile->options->vary->slot = MODEL_SLOT_FILES + compile->graph->file_count;
 	for (uint32_t i = 0; i < compile->graph->op_count && !ret; i++)
 		if (compile->op_needed[i])
-			ret = compile_op(compile, &compile->graph->ops[i], model->program);
+			ret = compile_op(compile, &compile->graph->ops[i], model->program,
+					 &model->stats.macs);
 	return ret;
 }
 
@@ -377,7 +425,9 @@ static int compile_upload(const struct compile *compile, struct accel_model *mod
 
 static int compile_arguments(struct accel_model *model)
 {
-	model->arguments = calloc(MODEL_SLOT_FILES + model->file_count, sizeof(*model->arguments));
+	model->argument_count = MODEL_SLOT_FILES + model->file_count +
+				(model->vary ? model->vary->count : 0);
+	model->arguments = calloc(model->argument_count, sizeof(*model->arguments));
 	if (!model->arguments)
 		return error_set(-ENOMEM, "out of memory");
 	model->arguments[MODEL_SLOT_WORKSPACE].buffer = model->workspace;
@@ -495,7 +545,12 @@ static int compile_port(const struct compile *compile, const char *name, uint32_
 	info->bytes = accel_type_bytes(info->type);
 	for (uint32_t i = 0; i < info->rank; i++)
 		info->bytes *= info->shape[i];
-	return 0;
+	if (!compile->options->vary)
+		return 0;
+	port->dims = calloc(ACCEL_RANK_MAX, sizeof(*port->dims));
+	if (!port->dims)
+		return error_set(-ENOMEM, "out of memory");
+	return vary_shape(compile->options->vary, tensor, port->dims);
 }
 
 static int compile_ports(const struct compile *compile, struct accel_model *model)
@@ -574,7 +629,6 @@ static int compile_to_card(const struct compile *compile, struct accel_model *mo
 
 static int compile_model(struct compile *compile, struct accel_model *model)
 {
-	uint64_t operations;
 	int ret = compile_plan(compile);
 
 	if (!ret)
@@ -583,11 +637,9 @@ static int compile_model(struct compile *compile, struct accel_model *model)
 		ret = compile_program(compile, model);
 	if (!ret && !compile->options->facts_only)
 		ret = compile_to_card(compile, model);
-	if (!ret)
-		ret = accel_program_get_stats(model->program, &operations, &model->stats.macs);
 	if (ret)
 		return ret;
-	model->stats.card_operations = (uint32_t)operations;
+	model->stats.card_operations = model->program->op_count;
 	model->stats.workspace_bytes = compile->workspace_bytes;
 	model->stats.constant_bytes = compile->constant_bytes;
 	return 0;
@@ -618,6 +670,7 @@ int model_compile(struct accel_graph *graph, struct accel_context *context,
 	if (model && compile.output_tensors) {
 		model->context = context;
 		model->keeps_weights = flags & ACCEL_MODEL_KEEP_WEIGHTS;
+		model->vary = options->vary;
 		compile.model = model;
 		ret = compile_model(&compile, model);
 	} else {
@@ -627,6 +680,9 @@ int model_compile(struct accel_graph *graph, struct accel_context *context,
 	free(compile.op_needed);
 	free(compile.output_tensors);
 	if (ret) {
+		/* The caller's still. */
+		if (model)
+			model->vary = NULL;
 		accel_model_destroy(model);
 		return ret;
 	}

@@ -10,8 +10,10 @@
 
 static void ports_free(struct model_port *ports, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		free(ports[i].name);
+		free(ports[i].dims);
+	}
 	free(ports);
 }
 
@@ -46,6 +48,7 @@ void accel_model_destroy(struct accel_model *model)
 	free(model->arguments);
 	ports_free(model->inputs, model->input_count);
 	ports_free(model->outputs, model->output_count);
+	vary_free(model->vary);
 	free(model);
 }
 
@@ -126,6 +129,46 @@ int accel_model_get_output(const struct accel_model *model, uint32_t index,
 	return 0;
 }
 
+static int model_check_size(const struct accel_model *model, uint64_t size)
+{
+	uint64_t max = model->vary ? model->vary->max : 1;
+
+	if (size >= 1 && size <= max)
+		return 0;
+	return error_set(-EINVAL, "size %llu; the model was compiled for 1 to %llu",
+			 (unsigned long long)size, (unsigned long long)max);
+}
+
+static int get_sized(const struct accel_model *model, const struct model_port *port, uint64_t size,
+		     struct accel_tensor_info *info)
+{
+	int ret = model_check_size(model, size);
+
+	if (ret)
+		return ret;
+	*info = port->info;
+	info->bytes = model_port_bytes(model, port, size);
+	for (uint32_t i = 0; i < info->rank && port->dims; i++)
+		info->shape[i] = (uint64_t)vary_value(model->vary, &port->dims[i], size);
+	return 0;
+}
+
+int accel_model_get_input_sized(const struct accel_model *model, uint32_t index, uint64_t size,
+				struct accel_tensor_info *info)
+{
+	int ret = accel_model_get_input(model, index, info);
+
+	return ret ? ret : get_sized(model, &model->inputs[index], size, info);
+}
+
+int accel_model_get_output_sized(const struct accel_model *model, uint32_t index, uint64_t size,
+				 struct accel_tensor_info *info)
+{
+	int ret = accel_model_get_output(model, index, info);
+
+	return ret ? ret : get_sized(model, &model->outputs[index], size, info);
+}
+
 int accel_model_get_stats(const struct accel_model *model, struct accel_model_stats *stats)
 {
 	if (!model || !stats)
@@ -152,26 +195,51 @@ static int model_check_pointers(const void *const *pointers, uint32_t count, con
 	return 0;
 }
 
-static int model_enqueue(struct accel_model *model, struct accel_stream *stream,
+void model_set_size(struct accel_model *model, uint64_t size)
+{
+	const struct vary *vary = model->vary;
+
+	for (uint32_t i = 0; vary && i < vary->count; i++)
+		model->arguments[vary->slot + i].scalar =
+			(uint64_t)vary_value(vary, &vary->polys[i], size);
+}
+
+uint64_t model_port_bytes(const struct accel_model *model, const struct model_port *port,
+			  uint64_t size)
+{
+	uint64_t bytes = accel_type_bytes(port->info.type);
+
+	if (!port->dims)
+		return port->info.bytes;
+	for (uint32_t i = 0; i < port->info.rank; i++)
+		bytes *= (uint64_t)vary_value(model->vary, &port->dims[i], size);
+	return bytes;
+}
+
+static int model_enqueue(struct accel_model *model, struct accel_stream *stream, uint64_t size,
 			 const void *const *inputs, void *const *outputs)
 {
 	int ret = 0;
 
+	model_set_size(model, size);
 	for (uint32_t i = 0; i < model->input_count && !ret; i++)
 		ret = accel_stream_upload(stream, model->workspace, model->inputs[i].offset,
-					  inputs[i], model->inputs[i].info.bytes);
+					  inputs[i],
+					  model_port_bytes(model, &model->inputs[i], size));
 	if (!ret && model->program->op_count)
 		ret = accel_stream_exec(stream, model->program, model->arguments,
-					MODEL_SLOT_FILES + model->file_count);
+					model->argument_count);
 	for (uint32_t i = 0; i < model->output_count && !ret; i++)
 		ret = accel_stream_download(stream, outputs[i], model->workspace,
-					    model->outputs[i].offset, model->outputs[i].info.bytes);
+					    model->outputs[i].offset,
+					    model_port_bytes(model, &model->outputs[i], size));
 	return ret;
 }
 
 /** struct model_run - one inference */
 struct model_run {
 	struct accel_model *model;
+	uint64_t size;			/* the open one, if there is one */
 	const void *const *inputs;
 	void *const *outputs;
 };
@@ -187,7 +255,8 @@ static int model_run(const struct retry_work *work)
 	if (run->model->is_lost)
 		return error_set(-ENOTRECOVERABLE, "the model's weights were lost with the card's "
 				 "memory: compile it with ACCEL_MODEL_KEEP_WEIGHTS, or again");
-	error = model_enqueue(run->model, work->stream, run->inputs, run->outputs);
+	error = model_enqueue(run->model, work->stream, run->size, run->inputs,
+			      run->outputs);
 	ret = accel_stream_synchronize(work->stream, ACCEL_WAIT_FOREVER);
 	return error ? error : ret;
 }
@@ -203,18 +272,18 @@ static int model_facts(const struct retry_work *work, struct retry_job *facts)
 	};
 	for (uint32_t i = 0; i < model->input_count; i++)
 		for (uint32_t o = 0; o < model->output_count; o++)
-			facts->accumulates |= flow_overlaps(run->inputs[i],
-							    model->inputs[i].info.bytes,
-							    run->outputs[o],
-							    model->outputs[o].info.bytes);
+			facts->accumulates |= flow_overlaps(
+				run->inputs[i], model_port_bytes(model, &model->inputs[i], run->size),
+				run->outputs[o],
+				model_port_bytes(model, &model->outputs[o], run->size));
 	return 0;
 }
 
-int accel_model_run_retry(struct accel_model *model, struct accel_stream *stream,
+int accel_model_run_sized(struct accel_model *model, struct accel_stream *stream, uint64_t size,
 			  const void *const *inputs, void *const *outputs,
 			  const struct accel_retry *retry)
 {
-	struct model_run run = { model, inputs, outputs };
+	struct model_run run = { model, size, inputs, outputs };
 	struct retry_work work = {
 		.run = model_run, .facts = model_facts, .data = &run, .stream = stream,
 	};
@@ -222,13 +291,24 @@ int accel_model_run_retry(struct accel_model *model, struct accel_stream *stream
 
 	if (!model || !stream)
 		return error_set(-EINVAL, "model and stream must not be NULL");
-	ret = model_check_pointers(inputs, model->input_count, "input");
+	ret = model_check_size(model, size);
+	if (!ret)
+		ret = model_check_pointers(inputs, model->input_count, "input");
 	if (!ret)
 		ret = model_check_pointers((const void *const *)outputs, model->output_count,
 					   "output");
 	if (!ret)
 		ret = retry_check(retry);
 	return ret ? ret : retry_run(&work, retry);
+}
+
+int accel_model_run_retry(struct accel_model *model, struct accel_stream *stream,
+			  const void *const *inputs, void *const *outputs,
+			  const struct accel_retry *retry)
+{
+	uint64_t size = model && model->vary ? model->vary->max : 1;
+
+	return accel_model_run_sized(model, stream, size, inputs, outputs, retry);
 }
 
 int accel_model_run(struct accel_model *model, struct accel_stream *stream,

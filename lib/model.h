@@ -8,6 +8,7 @@
 #define LIB_MODEL_H
 
 #include "graph.h"
+#include "vary.h"
 
 /* Argument slots of a model's program. */
 enum { MODEL_SLOT_WORKSPACE, MODEL_SLOT_CONSTANTS, MODEL_SLOT_FILES };
@@ -32,6 +33,7 @@ struct model_port {
 	char *name;
 	uint64_t offset;
 	struct accel_tensor_info info;
+	struct vary_poly *dims;		/* with an open size: of info.shape; else NULL */
 };
 
 struct accel_model {
@@ -50,6 +52,8 @@ struct accel_model {
 	struct model_file *files;
 	uint32_t file_count;
 	struct accel_argument *arguments;	/* per slot */
+	uint32_t argument_count;
+	struct vary *vary;		/* NULL: there is no open size */
 	struct model_port *inputs;
 	struct model_port *outputs;
 	uint32_t input_count;
@@ -65,6 +69,7 @@ struct model_options {
 	bool no_workspace;		/* whoever runs it brings a buffer of stats.workspace_bytes */
 	/* Of the same context, with ACCEL_MODEL_KEEP_WEIGHTS: use its constants if they are equal. */
 	struct accel_model *like;
+	struct vary *vary;		/* NULL, or what becomes the model's: graphs[0] is the graph */
 };
 
 /** model_compile() - accel_model_compile_flags(), and more */
@@ -78,6 +83,11 @@ int model_load_onnx(struct accel_context *context, const char *path, uint64_t ba
 void model_drop_files(struct accel_model *model);
 /** model_list() - make the model known to its context, which restores it after a loss */
 void model_list(struct accel_model *model);
+/** model_set_size() - scalars of the arguments, for an open size */
+void model_set_size(struct accel_model *model, uint64_t size);
+/** model_port_bytes() - of an input or output at @size */
+uint64_t model_port_bytes(const struct accel_model *model, const struct model_port *port,
+			  uint64_t size);
 /** model_reload() - upload its constants again, or know that they are lost */
 int model_reload(struct accel_model *model, struct accel_stream *stream);
 /** model_set_host_operations() - the importer's count of what it computed at load time */

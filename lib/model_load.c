@@ -281,7 +281,8 @@ static int keep_weights(struct source *source, struct accel_model *model)
 
 static int make_arguments(struct accel_model *model)
 {
-	model->arguments = calloc(MODEL_SLOT_FILES + model->file_count, sizeof(*model->arguments));
+	model->argument_count = MODEL_SLOT_FILES + model->file_count;
+	model->arguments = calloc(model->argument_count, sizeof(*model->arguments));
 	if (!model->arguments)
 		return error_set(-ENOMEM, "out of memory");
 	model->arguments[MODEL_SLOT_WORKSPACE].buffer = model->workspace;

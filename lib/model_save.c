@@ -206,6 +206,8 @@ static int check_saveable(const struct accel_model *model)
 	if (model->weights.in_place_bytes)
 		return error_set(-ENOTSUP, "the model uses weights in their files: compile it without "
 				 "ACCEL_MODEL_WEIGHTS_IN_PLACE, on a card that has memory for them");
+	if (model->vary)
+		return error_set(-ENOTSUP, "a model with an open size is not saved");
 	if (!device_get_tcs(model->context->device))
 		return error_set(-ENOTSUP, "the card has no tensor command set");
 	return 0;

@@ -174,7 +174,7 @@ static int part_compute(const struct part *part)
 	model->arguments[MODEL_SLOT_WORKSPACE].buffer = part->slot->workspace;
 	if (!ret && model->program->op_count)
 		ret = accel_stream_exec(part->run, model->program, model->arguments,
-					MODEL_SLOT_FILES + model->file_count);
+					model->argument_count);
 	if (!ret)
 		ret = part_stamp(part, part->run, SCHEDULER_STAMP_COMPUTED);
 	if (!ret && !part->is_direct)

@@ -2,6 +2,7 @@
 /* accel_model_load_onnx(): inputs, nodes in their order, outputs, compilation. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../context.h"
@@ -268,5 +269,92 @@ int model_load_onnx(struct accel_context *context, const char *path, uint64_t ba
 		(*model)->has_external = import.has_external;
 	}
 	onnx_import_end(&import);
+	return err;
+}
+
+/* --- An open size ----------------------------------------------------------------- */
+
+/** struct sized - imports of one model for several sizes */
+struct sized {
+	const char *path;
+	const char *open;		/* NULL: the batch */
+	uint64_t batch;
+	struct accel_onnx_dimension *dims;	/* the last one is the open one */
+	uint32_t count;			/* without it */
+	struct onnx_import imports[VARY_SAMPLES];
+};
+
+static int import_size(struct sized *sized, struct accel_context *context, uint32_t sample,
+		       uint64_t size)
+{
+	struct onnx_import *import = &sized->imports[sample];
+	int err;
+
+	*import = (struct onnx_import){ .batch = sized->open ? sized->batch : size,
+					.dims = sized->dims,
+					.dim_count = sized->count + (sized->open ? 1 : 0) };
+	sized->dims[sized->count] = (struct accel_onnx_dimension){ sized->open, size };
+	err = onnx_import_begin(import, context->device, sized->path);
+	if (!err)
+		err = build_graph(import);
+	return err ? error_prefix(err, "%s: with size %llu: ", sized->path,
+				  (unsigned long long)size) : 0;
+}
+
+static int compile_sized(struct sized *sized, struct accel_context *context, uint64_t max,
+			 uint32_t flags, struct accel_model **model)
+{
+	struct vary *vary = calloc(1, sizeof(*vary));
+	struct model_options options = { .flags = flags, .vary = vary };
+	int err;
+
+	if (!vary)
+		return error_set(-ENOMEM, "out of memory");
+	vary->max = max;
+	for (uint32_t i = 0; i < VARY_SAMPLES; i++)
+		vary->graphs[i] = sized->imports[i].graph;
+	err = model_compile(vary->graphs[0], context, &options, model);
+	if (err) {
+		vary_free(vary);
+		return error_prefix(err, "%s: ", sized->path);
+	}
+	memset(vary->graphs, 0, sizeof(vary->graphs));
+	model_set_host_operations(*model, sized->imports[0].host_operations);
+	return 0;
+}
+
+int accel_model_load_onnx_sized(struct accel_context *context, const char *path,
+				const struct accel_onnx_options *options,
+				const struct accel_onnx_dimension *dims, uint32_t count,
+				const char *open, uint64_t max, uint32_t flags,
+				struct accel_model **model)
+{
+	struct sized sized = { .path = path, .open = open, .count = count,
+			       .batch = options && options->batch ? options->batch : 1 };
+	uint32_t made = 0;
+	int err;
+
+	if (!context || !path || !model)
+		return error_set(-EINVAL, "context, path or model is NULL");
+	if (max <= VARY_SAMPLES || max > VARY_SIZE_MAX)
+		return error_set(-EINVAL, "an open size up to %llu; %u to %u are possible",
+				 (unsigned long long)max, VARY_SAMPLES + 1, VARY_SIZE_MAX);
+	if (open && !*open)
+		return error_set(-EINVAL, "the open dimension has no name");
+	err = onnx_check_dimensions(dims, count);
+	if (err)
+		return err;
+	sized.dims = calloc(count + 1, sizeof(*sized.dims));
+	if (!sized.dims)
+		return error_set(-ENOMEM, "out of memory");
+	if (count)
+		memcpy(sized.dims, dims, count * sizeof(*dims));
+	for (; made < VARY_SAMPLES && !err; made++)
+		err = import_size(&sized, context, made, max - made);
+	if (!err)
+		err = compile_sized(&sized, context, max, flags, model);
+	while (made--)
+		onnx_import_end(&sized.imports[made]);
+	free(sized.dims);
 	return err;
 }

@@ -96,7 +96,9 @@ test_function test_graph_conv_transpose, test_graph_resize, test_graph_quantise,
 	test_graph_spatial_errors;
 /* lib_device_file.c */
 test_function test_model_file, test_model_file_damaged, test_model_file_hostile, test_run_cost;
+/* lib_device_vary.c */
+test_function test_sized_batch, test_sized_sequence, test_sized_errors;
 /* lib_device_onnx.c */
-test_function test_onnx_cached, test_onnx_external, test_onnx_in_file, test_onnx_external_errors;
+test_function test_onnx_cached, test_onnx_sized, test_onnx_external, test_onnx_in_file, test_onnx_external_errors;
 
 #endif

@@ -16,6 +16,7 @@ struct external {
 };
 
 static char folder[64];
+static bool open_rows;		/* the model leaves the first dimension open */
 
 static void in_folder(const char *name, char *path)
 {
@@ -47,7 +48,8 @@ static void write_model(const struct external *external, const float *raw, uint3
 	int64_t dims[] = { SIDE, SIDE };
 	Onnx__TensorProto weights = ONNX__TENSOR_PROTO__INIT, *initializers[] = { &weights };
 	Onnx__TensorShapeProto__Dimension dim = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__INIT,
-		*dim_list[] = { &dim, &dim };
+		rows = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__INIT,
+		*dim_list[] = { open_rows ? &rows : &dim, &dim };
 	Onnx__TensorShapeProto shape = ONNX__TENSOR_SHAPE_PROTO__INIT;
 	Onnx__TypeProto__Tensor tensor = ONNX__TYPE_PROTO__TENSOR__INIT;
 	Onnx__TypeProto type = ONNX__TYPE_PROTO__INIT;
@@ -84,6 +86,8 @@ static void write_model(const struct external *external, const float *raw, uint3
 	}
 	dim.value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
 	dim.dim_value = SIDE;
+	rows.value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
+	rows.dim_param = "rows";
 	shape.n_dim = 2;
 	shape.dim = dim_list;
 	tensor.has_elem_type = 1;
@@ -282,6 +286,50 @@ void test_onnx_cached(void **state)
 	assert_int_equal(system(command), 0);
 	remove_folder();
 	free(weights);
+}
+
+/* One load, any number of rows: by the batch and by the name of the dimension. */
+void test_onnx_sized(void **state)
+{
+	struct fixture *fixture = *state;
+	float *in, *out, *weights;
+	struct accel_model *model;
+	char path[128];
+
+	require_compute(fixture);
+	weights = make_folder();
+	in = calloc(1, WEIGHTS);
+	out = calloc(1, WEIGHTS);
+	open_rows = true;
+	write_model(NULL, weights, 0);
+	in_folder("model.onnx", path);
+	for (uint32_t i = 0; i < SIDE; i++)
+		in[i * SIDE + i] = 1.0f;
+	for (int named = 0; named < 2; named++) {
+		const void *inputs[] = { in };
+		void *outputs[] = { out };
+
+		must(accel_model_load_onnx_sized(fixture->context, path, NULL, NULL, 0,
+						 named ? "rows" : NULL, SIDE, 0, &model));
+		for (uint64_t rows = 1; rows <= SIDE; rows += 30) {
+			memset(out, 0x5a, WEIGHTS);
+			must(accel_model_run_sized(model, fixture->stream, rows, inputs, outputs, NULL));
+			for (uint32_t i = 0; i < SIDE * SIDE; i++)
+				assert_true(i < rows * SIDE ? out[i] == weights[i] : out[i] > 1e15f);
+		}
+		accel_model_destroy(model);
+	}
+	assert_ret(-EINVAL, accel_model_load_onnx_sized(fixture->context, path, NULL, NULL, 0, NULL, 5, 0,
+							&model));
+	assert_ret(-EINVAL, accel_model_load_onnx_sized(fixture->context, path, NULL, NULL, 0, "", 8, 0,
+							&model));
+	assert_ret(-EINVAL, accel_model_load_onnx_sized(fixture->context, path, NULL, NULL, 0, NULL, 70000,
+							0, &model));
+	open_rows = false;
+	remove_folder();
+	free(weights);
+	free(in);
+	free(out);
 }
 
 void test_onnx_external_errors(void **state)

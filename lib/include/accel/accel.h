@@ -776,6 +776,22 @@ int accel_model_load_onnx_cached(struct accel_context *context, const char *path
 				 uint32_t flags, const char *folder, bool *cached,
 				 struct accel_model **model);
 
+/**
+ * accel_model_load_onnx_sized() - a model with one size that is chosen at each run
+ * @open: the dimension's name, as accel_onnx_dimension has it; NULL: the batch
+ * @max: the largest size, at least 6
+ *
+ * One program runs with all sizes from 1 to @max: what depends on the size comes
+ * from arguments. Memory is that of @max. -ENOTSUP also: an operation, a constant
+ * or a parameter depends on the size; the text tells which. Facts of the model and
+ * its stats are those of @max. Thread-safe.
+ */
+int accel_model_load_onnx_sized(struct accel_context *context, const char *path,
+				const struct accel_onnx_options *options,
+				const struct accel_onnx_dimension *dims, uint32_t count,
+				const char *open, uint64_t max, uint32_t flags,
+				struct accel_model **model);
+
 /** enum accel_onnx_support - how a node of a model would be run */
 enum accel_onnx_support {
 	ACCEL_ONNX_CARD = 1,		/* by operations of the card */
@@ -822,6 +838,12 @@ uint32_t accel_model_output_count(const struct accel_model *model);
 int accel_model_get_input(const struct accel_model *model, uint32_t index, struct accel_tensor_info *info);
 int accel_model_get_output(const struct accel_model *model, uint32_t index, struct accel_tensor_info *info);
 
+/** accel_model_get_input_sized() - accel_model_get_input() for a run with @size. -EINVAL: out of range */
+int accel_model_get_input_sized(const struct accel_model *model, uint32_t index, uint64_t size,
+				struct accel_tensor_info *info);
+int accel_model_get_output_sized(const struct accel_model *model, uint32_t index, uint64_t size,
+				 struct accel_tensor_info *info);
+
 /** struct accel_model_stats - what a run consists of */
 struct accel_model_stats {
 	uint32_t card_operations;
@@ -860,6 +882,16 @@ int accel_model_run(struct accel_model *model, struct accel_stream *stream, cons
 int accel_model_run_retry(struct accel_model *model, struct accel_stream *stream,
 			  const void *const *inputs, void *const *outputs,
 			  const struct accel_retry *retry);
+/**
+ * accel_model_run_sized() - accel_model_run_retry() of a model with an open size
+ * @size: from 1 to what the model was loaded for; 1 for other models
+ * @inputs: as accel_model_get_input_sized() says; outputs likewise
+ * @retry: NULL: never
+ */
+int accel_model_run_sized(struct accel_model *model, struct accel_stream *stream, uint64_t size,
+			  const void *const *inputs, void *const *outputs,
+			  const struct accel_retry *retry);
+
 
 /* --- Scheduler: requests of many clients on many cards --------------------------------------- */
 
