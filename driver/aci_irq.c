@@ -126,7 +126,8 @@ static void aci_notify_drain(struct aci_notify *notify)
  * @adev: device
  * @vector: the vector
  *
- * Before a queue id is armed again after RESET_QUEUE or DELETE_QUEUE.
+ * Before a queue id is armed again after RESET_QUEUE or DELETE_QUEUE, and in case an
+ * interrupt was lost. Process context.
  */
 void aci_irq_drain(struct aci_device *adev, unsigned int vector)
 {

@@ -263,7 +263,8 @@ static s64 aci_recovery_check_time(struct aci_queue *queue)
  * @work: aci_queue.timeout_work
  *
  * Counts engine time, not time in which others had the engine. Finds completions
- * whose interrupt was lost, too.
+ * whose interrupt was lost, too, and takes their entries: until then the card posts
+ * no others.
  */
 void aci_recovery_timeout_work(struct work_struct *work)
 {
@@ -272,6 +273,7 @@ void aci_recovery_timeout_work(struct work_struct *work)
 	struct aci_device *adev = queue->adev;
 	s64 left;
 
+	aci_irq_drain(adev, queue->vector);
 	aci_job_process(queue, false);
 	left = aci_recovery_check_time(queue);
 	if (left < 0)

@@ -291,6 +291,8 @@ void aci_user_queue_watch_work(struct work_struct *work)
 					       timeout_work);
 	struct aci_user_queue *user = to_aci_user_queue(queue);
 
+	/* Of an interrupt that was lost: until it is taken the card posts no other. */
+	aci_irq_drain(queue->adev, queue->vector);
 	aci_user_queue_process(queue, false);
 	spin_lock_irq(&queue->lock);
 	queue->timer_armed = false;
