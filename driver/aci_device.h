@@ -131,6 +131,8 @@ struct aci_device {
 	struct workqueue_struct *reap_wq;
 	/** @reset_wq: card resets only, so that whatever runs on @wq may wait for one */
 	struct workqueue_struct *reset_wq;
+	/** @reset_requested: @reset_work is queued, or runs and has not begun the reset */
+	atomic_t reset_requested;
 	/** @reset_work: reset the card */
 	struct work_struct reset_work;
 	/** @wedged_work: tells user space that the device is wedged; on @reap_wq */
@@ -139,7 +141,7 @@ struct aci_device {
 	struct rw_semaphore reset_sem;
 	/** @state: enum aci_state; written under @reset_sem for writing */
 	enum aci_state state;
-	/** @state_wait: woken when @state is no longer ACI_STATE_RESETTING */
+	/** @state_wait: woken when @state becomes ACI_STATE_RESETTING, and no longer is */
 	wait_queue_head_t state_wait;
 	/** @reset_task: makes a bus reset of ours */
 	struct task_struct *reset_task;

@@ -64,31 +64,33 @@ static int aci_ladder_wait_config(struct aci_device *adev)
  * aci_ladder_restore() - give a function its configuration space back
  * @adev: device whose function was reset
  *
- * Return: 0 if the card answers, and is disabled; or a negative error.
+ * Return: 0 if the card answers, and is disabled; or a negative error, and then it
+ * does not have the bus.
  */
 int aci_ladder_restore(struct aci_device *adev)
 {
+	struct pci_dev *pdev = adev->pdev;
 	int ret;
 
 	ret = aci_ladder_wait_config(adev);
-	ret = ret ?: pci_load_saved_state(adev->pdev, adev->pci_state);
+	ret = ret ?: pci_load_saved_state(pdev, adev->pci_state);
 	if (ret)
 		return ret;
-	pci_restore_state(adev->pdev);
+	/* What it knew, if the reset had no effect, is somebody else's memory now. */
+	pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MASTER;
+	pci_restore_state(pdev);
 	if (aci_read32(adev, ACI_REG_MAGIC) != ACI_MAGIC)
 		return -ENODEV;
-	return aci_hw_disable(adev);
+	ret = aci_hw_disable(adev);
+	if (!ret)
+		pci_set_master(pdev);
+	return ret;
 }
 
 /* pcie_flr() would wait for a minute, whatever the card states. */
 static int aci_ladder_flr(struct aci_device *adev)
 {
-	struct pci_dev *pdev = adev->pdev;
-
-	pci_clear_master(pdev);
-	if (!pci_wait_for_pending_transaction(pdev))
-		drm_notice(&adev->drm, "transactions are pending, reset nevertheless\n");
-	pcie_capability_set_word(pdev, PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_BCR_FLR);
+	pcie_capability_set_word(adev->pdev, PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_BCR_FLR);
 	return aci_ladder_restore(adev);
 }
 
@@ -118,19 +120,30 @@ static int aci_ladder_check_idle(struct aci_device *adev)
 	return ACI_RESET_STATE(status) == ACI_RESET_STATE_IDLE ? 0 : -EIO;
 }
 
-static int aci_ladder_reset(struct aci_device *adev, unsigned int level)
+/*
+ * Not under reset_sem, which fences wait for: the PCI core takes locks here that
+ * others hold while they allocate memory. Nobody touches the card meanwhile, and
+ * it reaches no memory.
+ */
+static int aci_ladder_reset_function(struct aci_device *adev, unsigned int level)
 {
 	int ret;
 
-	if (level == ACI_RESET_CARD)
-		return aci_hw_reset(adev);
+	pci_clear_master(adev->pdev);
+	/* The answers to its reads of the card come behind what it wrote. */
+	if (!pci_wait_for_pending_transaction(adev->pdev))
+		drm_notice(&adev->drm, "transactions are pending, reset nevertheless\n");
+	up_write(&adev->reset_sem);
 	ret = level == ACI_RESET_FLR ? aci_ladder_flr(adev) : aci_ladder_bus(adev);
+	down_write(&adev->reset_sem);
 	return ret ?: aci_ladder_check_idle(adev);
 }
 
 /**
  * aci_ladder_climb() - reset the card by the smallest reset that works
- * @adev: device; the caller holds reset_sem for writing
+ * @adev: device in ACI_STATE_RESETTING, with queues held and rings stopped; the
+ *	caller is the reset worker and holds reset_sem for writing, which is not held
+ *	while the function is reset
  * @level: gets the ACI_RESET_* that worked, or the last one tried
  * @kept: gets ACI_KEPT_*
  *
@@ -151,7 +164,8 @@ int aci_ladder_climb(struct aci_device *adev, unsigned int *level, unsigned int 
 		/* Before memory goes: nobody looks at it any more. */
 		if (!(*kept & ACI_KEPT_BOS))
 			aci_gem_zap_card_maps(adev);
-		ret = aci_ladder_reset(adev, next);
+		ret = next == ACI_RESET_CARD ? aci_hw_reset(adev) :
+					       aci_ladder_reset_function(adev, next);
 		if (!ret && wait_heartbeat)
 			ret = aci_hw_wait_heartbeat(adev);
 		if (!ret)

@@ -35,37 +35,40 @@
  */
 void aci_reset_request(struct aci_device *adev, const char *why)
 {
-	/* A reset that is in progress meets what went wrong itself. */
-	if (aci_is_ok(adev) && queue_work(adev->reset_wq, &adev->reset_work))
-		drm_warn(&adev->drm, "card reset: %s\n", why);
+	/* A reset that is in progress, or about to begin, meets what went wrong itself. */
+	if (!aci_is_ok(adev) || atomic_xchg(&adev->reset_requested, 1))
+		return;
+	queue_work(adev->reset_wq, &adev->reset_work);
+	drm_warn(&adev->drm, "card reset: %s\n", why);
 }
 
 /**
- * aci_reset_and_wait() - make sure that the card has been reset, or is wedged
+ * aci_reset_and_wait() - make sure that the card is reset, or wedged
  * @adev: device; the caller does not hold reset_sem
  * @generation: reset generation before what went wrong
  * @why: for the log
  *
  * When it returns, the card has forgotten what it knew in that generation, and
- * makes no DMA for it.
+ * makes no DMA for it; the reset may go on, see aci_reset_await_end().
  */
 void aci_reset_and_wait(struct aci_device *adev, u64 generation, const char *why)
 {
 	bool over;
 
 	for (;;) {
-		flush_work(&adev->reset_work);
-		/* For removal and shutdown: they cancel the work and stop the card themselves. */
 		down_read(&adev->reset_sem);
 		over = adev->reset_generation != generation || !aci_is_ok(adev);
 		up_read(&adev->reset_sem);
 		if (over)
 			return;
 		aci_reset_request(adev, why);
+		/* Removal and shutdown cancel the work, and stop the card themselves. */
+		wait_event(adev->state_wait, !aci_is_ok(adev) ||
+			   READ_ONCE(adev->reset_generation) != generation);
 	}
 }
 
-/* The reset is over, however it ended. */
+/* Those who wait for a reset to begin, or to end, look again. */
 static void aci_reset_set_state(struct aci_device *adev, enum aci_state state)
 {
 	WRITE_ONCE(adev->state, state);
@@ -399,7 +402,7 @@ bool aci_reset_begin(struct aci_device *adev)
 	down_write(&adev->reset_sem);
 	used = aci_is_ok(adev);
 	if (used) {
-		WRITE_ONCE(adev->state, ACI_STATE_RESETTING);
+		aci_reset_set_state(adev, ACI_STATE_RESETTING);
 		aci_reset_hold_queues(adev);
 		aci_reset_set_running(adev, false);
 		aci_gem_zap_card_maps(adev);
@@ -427,15 +430,18 @@ void aci_reset_work(struct work_struct *work)
 	}
 	down_write(&adev->reset_sem);
 	if (aci_is_ok(adev)) {
-		WRITE_ONCE(adev->state, ACI_STATE_RESETTING);
+		aci_reset_set_state(adev, ACI_STATE_RESETTING);
 		aci_reset_hold_queues(adev);
 		aci_reset_set_running(adev, false);
 		/* What has been requested since is about what this reset ends. */
 		cancel_work(&adev->reset_work);
+		atomic_set(&adev->reset_requested, 0);
 		aci_doorbell_zap_all(adev);
 		ret = aci_ladder_climb(adev, &level, &kept);
 		aci_reset_finish(adev, ret, kept);
 		trace_aci_reset(adev, level, aci_is_ok(adev) ? 0 : -EIO);
+	} else {
+		atomic_set(&adev->reset_requested, 0);
 	}
 	up_write(&adev->reset_sem);
 }

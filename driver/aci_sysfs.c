@@ -146,7 +146,8 @@ static ssize_t reset_store(struct device *dev, struct device_attribute *attr, co
 	if (ret)
 		return aci_is_dead(adev) ? -ENODEV : ret;
 	aci_reset_and_wait(adev, generation, "asked for through sysfs");
-	if (READ_ONCE(adev->reset_generation) == generation)
+	ret = aci_reset_await_end(adev);
+	if (!ret && READ_ONCE(adev->reset_generation) == generation)
 		ret = aci_is_dead(adev) ? -ENODEV : -EAGAIN;
 	aci_pm_put(adev);
 	return ret ?: count;
