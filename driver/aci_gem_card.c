@@ -49,6 +49,18 @@ static vm_fault_t aci_gem_card_await_reset(struct vm_fault *vmf, struct aci_devi
 	return VM_FAULT_RETRY;
 }
 
+static int aci_gem_card_no_entry(pte_t *pte, unsigned long addr, void *data)
+{
+	return 0;
+}
+
+/* Of the CPU, for the entry to come: no memory is allocated under reset_sem. */
+static int aci_gem_card_make_tables(const struct vm_fault *vmf)
+{
+	return apply_to_page_range(vmf->vma->vm_mm, vmf->address, PAGE_SIZE,
+				   aci_gem_card_no_entry, NULL);
+}
+
 static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -69,6 +81,11 @@ static vm_fault_t aci_gem_card_fault(struct vm_fault *vmf)
 		if (aci_pm_get(adev)) {
 			drm_dev_exit(idx);
 			return aci_dummy_fault(vmf, &bo->dummy);
+		}
+		if (aci_gem_card_make_tables(vmf)) {
+			aci_pm_put(adev);
+			drm_dev_exit(idx);
+			return VM_FAULT_OOM;
 		}
 		/* What takes the mappings away holds it for writing: none is made behind it. */
 		down_read(&adev->reset_sem);
