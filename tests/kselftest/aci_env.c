@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -233,6 +234,13 @@ int file_write(const char *path, const char *text)
 		err = -errno;
 	close(fd);
 	return err;
+}
+
+unsigned int env_count(const char *name, unsigned int otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? (unsigned int)strtoul(text, NULL, 0) : otherwise;
 }
 
 bool card_reaches_state(const struct aci_card *card, const char *state)

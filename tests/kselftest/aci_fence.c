@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,7 +19,10 @@
 
 /* Seconds that an event may take on bare metal, and how much slower an emulated machine is. */
 #define WAIT_S			10
-#define SLOW_DEFAULT		3
+#define SLOW_MOST		30
+/* A page mapped, touched and unmapped: what it takes where a factor of 1 is enough. */
+#define SLOW_PAGES		256
+#define SLOW_PAGE_NS		8000
 
 __u64 now_ns(void)
 {
@@ -28,12 +32,37 @@ __u64 now_ns(void)
 	return (__u64)now.tv_sec * 1000000000ull + (__u64)now.tv_nsec;
 }
 
+/* A kernel that checks each access, and a host that is busy, are slow at the same things. */
+static unsigned int measure_slowness(void)
+{
+	__u64 start = now_ns(), factor;
+	unsigned int i;
+
+	for (i = 0; i < SLOW_PAGES; i++) {
+		volatile char *page = mmap(NULL, ACI_TEST_PAGE, PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (page == MAP_FAILED)
+			break;
+		*page = 1;
+		munmap((void *)page, ACI_TEST_PAGE);
+	}
+	factor = (now_ns() - start) / (SLOW_PAGES * SLOW_PAGE_NS);
+	return factor < ACI_SLOWNESS_LEAST ? ACI_SLOWNESS_LEAST : factor > SLOW_MOST ? SLOW_MOST : factor;
+}
+
+unsigned int aci_slowness(void)
+{
+	static unsigned int factor;
+
+	if (!factor)
+		factor = env_count("ACI_TEST_SLOW", 0) ?: measure_slowness();
+	return factor;
+}
+
 __s64 aci_wait_ns(void)
 {
-	const char *slow = getenv("ACI_TEST_SLOW");
-	int factor = slow ? atoi(slow) : SLOW_DEFAULT;
-
-	return (factor > 0 ? factor : SLOW_DEFAULT) * WAIT_S * 1000000000ll;
+	return aci_slowness() * WAIT_S * 1000000000ll;
 }
 
 int aci_submit(int fd, __u32 queue, const struct aci_desc *descs, __u32 count,

@@ -326,8 +326,8 @@ int plug_load_run(enum plug_load kind, struct plug_progress *progress)
 	__atomic_fetch_add(&progress->ready, 1, __ATOMIC_RELEASE);
 	while (!err) {
 		err = loads[kind].round(&load);
-		/* The driver may still try to revive the card. */
-		if (err == -EAGAIN)
+		/* The driver may still wait for the card, or try to revive it. */
+		if (err == -EAGAIN || err == -ETIMEDOUT)
 			err = 0;
 		__atomic_fetch_add(&progress->rounds, 1, __ATOMIC_RELAXED);
 	}

@@ -138,6 +138,13 @@ int aci_run_one(struct aci_ctx *ctx, struct aci_desc desc);
 
 int aci_sync_new(int fd, __u32 *handle);
 void aci_sync_free(int fd, __u32 handle);
+#define ACI_SLOWNESS_LEAST	3
+/**
+ * aci_slowness() - how often slower than bare metal this machine is, at least 3
+ *
+ * Measured once in a process; ACI_TEST_SLOW in the environment sets it.
+ */
+unsigned int aci_slowness(void);
 /** aci_wait_ns() - what a wait for an event may take on this machine */
 __s64 aci_wait_ns(void);
 /** aci_sync_wait() - @point 0: binary. Return: -ETIME after @timeout_ns */
@@ -219,6 +226,8 @@ bool kernel_has_symbol(const char *name);
 /** file_read() - NUL-terminated start of a small file, trailing newline cut. Return: length */
 ssize_t file_read(const char *path, char *text, size_t bytes);
 int file_write(const char *path, const char *text);
+/** env_count() - a number from the environment, @otherwise if it is not set */
+unsigned int env_count(const char *name, unsigned int otherwise);
 __u64 now_ns(void);
 
 #endif /* ACI_TEST_H */

@@ -225,7 +225,7 @@ TEST_F(faults, card_that_stays_dead_is_wedged)
 	struct aci_desc nop = desc_nop();
 	struct aci_buf buf;
 	__u32 handle, bind;
-	int events;
+	int events, err;
 
 	events = uevents_open();
 	ASSERT_LE(0, events);
@@ -253,7 +253,9 @@ TEST_F(faults, card_that_stays_dead_is_wedged)
 	EXPECT_EQ(-ENODEV, aci_unbind(self->ctx.fd, self->ctx.vm, buf.va, KIB(64)));
 	EXPECT_EQ(-ENODEV, aci_vm_create(self->ctx.fd, &handle));
 	EXPECT_EQ(-ENODEV, aci_sync_result(self->ctx.fd, syncs[1].handle, 0));
-	EXPECT_EQ(-ENODEV, aci_sync_result(self->ctx.fd, bind, 0));
+	/* Or the gate went by itself, after 10 s: then what was mapped is not any more. */
+	err = aci_sync_result(self->ctx.fd, bind, 0);
+	EXPECT_TRUE(err == -ENODEV || (!err && aci_sync_file_status(bind_gate.sync_file)));
 	aci_gate_fini(&bind_gate);
 	/* No SIGBUS. */
 	((volatile char *)buf.map)[0] = 2;
@@ -291,7 +293,9 @@ TEST_F(faults, removal_ends_waiting_binds)
 TEST_F(faults, lost_interrupts)
 {
 	struct drm_aci_query_queue state;
+	struct aci_desc nop = desc_nop();
 	unsigned int i;
+	__u64 start;
 	__u32 queue;
 
 	ASSERT_OK(aci_queue_create(self->ctx.fd, self->ctx.vm, ACI_ENGINE_CLASS_COPY, 64, SHORT_MS,
@@ -304,9 +308,13 @@ TEST_F(faults, lost_interrupts)
 		EXPECT_TRUE(data_is(self->host.map, KIB(64), i));
 	}
 	ASSERT_OK(card_ctl("irq drop=0", NULL, 0));
+	/* The entry of a lost interrupt does not keep the next ones away. */
+	start = now_ns();
+	ASSERT_OK(aci_run(self->ctx.fd, queue, &nop, 1));
+	EXPECT_GT(SHORT_MS * 1000000ull, now_ns() - start);
 	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, queue, &state, sizeof(state)));
 	EXPECT_EQ(0, state.flags);
-	EXPECT_EQ(3, state.jobs_completed);
+	EXPECT_EQ(4, state.jobs_completed);
 	EXPECT_EQ(self->generation, aci_device_state(self->ctx.fd).reset_generation);
 }
 

@@ -467,7 +467,7 @@ static void file_close(struct fuzz *fuzz)
 
 TEST_F_TIMEOUT(fuzz, others_do_not_notice, 3600)
 {
-	unsigned int total = getenv("ACI_FUZZ_CALLS") ? atoi(getenv("ACI_FUZZ_CALLS")) : CALLS;
+	unsigned int total = env_count("ACI_FUZZ_CALLS", CALLS);
 	struct drm_aci_query_device before, after;
 	struct fuzz *fuzz = &self->fuzz;
 	unsigned int call, i, successes = 0;

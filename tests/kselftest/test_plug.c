@@ -2,6 +2,8 @@
 /*
  * Cards that are taken out and put in again while they are used: whoever used them
  * gets ENODEV, nobody a signal, and the card that comes back is a new one.
+ *
+ * ACI_PLUG_CYCLES: how often under load, of either kind; ACI_PLUG_SEED: after how much.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -276,12 +278,13 @@ static void cycle_under_load(struct __test_metadata *_metadata, FIXTURE_DATA(plu
 {
 	struct plug_progress *progress;
 	pid_t children[PLUG_LOADS];
-	__u64 random = pulled;
+	unsigned int cycles = env_count("ACI_PLUG_CYCLES", CYCLES);
+	__u64 random = env_count("ACI_PLUG_SEED", 0) * 2 + pulled;
 
 	progress = mmap(NULL, ACI_TEST_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			-1, 0);
 	ASSERT_NE(MAP_FAILED, progress);
-	for (unsigned int i = 0; i < CYCLES; i++) {
+	for (unsigned int i = 0; i < cycles; i++) {
 		start_loads(_metadata, children, progress, 1 + data_random(&random) % ROUNDS_MAX);
 		if (pulled)
 			ASSERT_OK(pull(self));
@@ -293,14 +296,14 @@ static void cycle_under_load(struct __test_metadata *_metadata, FIXTURE_DATA(plu
 	munmap(progress, ACI_TEST_PAGE);
 }
 
-TEST_F(plug, cycles_under_load)
+TEST_F_TIMEOUT(plug, cycles_under_load, 3600)
 {
 	cycle_under_load(_metadata, self, false);
 }
 
-TEST_F(plug, pulled_under_load)
+TEST_F_TIMEOUT(plug, pulled_under_load, 3600)
 {
-	expect_some("plug.load", 600, DEAD_MESSAGES);
+	expect_some("plug.load", 60 * env_count("ACI_PLUG_CYCLES", CYCLES), DEAD_MESSAGES);
 	cycle_under_load(_metadata, self, true);
 	expect_end("plug.load");
 }
