@@ -140,7 +140,8 @@ module-in-root:
 	$(call build-module,build/obj-$(KERNEL),$(KERNEL_HEADERS),build/$(KERNEL)/aci.ko,$(module-flags))
 
 # The fuzzer asks the sanitizer kernel which code a call ran, the report which ran at all.
-module-flags := $(if $(filter sanitize,$(KERNEL)),KCOV_INSTRUMENT=y GCOV_PROFILE=y)
+module-flags := $(if $(filter sanitize,$(KERNEL)),KCOV_INSTRUMENT=y GCOV_PROFILE=y \
+		CONFIG_DRM_ACCEL_ACI_KUNIT_TEST=y)
 
 # A build of its own for sparse and warnings, see tests/static/check-kernel.
 .PHONY: module-static
@@ -214,8 +215,18 @@ check-sanitize:	## kernel tests under KASAN, lockdep, kmemleak, ... [SUITES=] (b
 	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 check-targets
 	$(Q)rm -rf build/run/*-sanitize/gcov
 	$(Q)rc=0; tests/vm/check --from tests/vm/sanitize/suites $(SUITES) || rc=$$?; \
-	$(in-root) sh -c 'tests/vm/sanitize/coverage build/obj-sanitize/driver \
+	$(in-root) sh -c 'tests/vm/sanitize/coverage --lines build/run/uncovered-lines build/obj-sanitize/driver \
 		build/run/*-sanitize/gcov' || rc=1; exit $$rc
+
+.PHONY: soak
+soak:	## the long runs of check-sanitize, resumable [PARTS=]; see tests/soak/run
+	$(Q)tests/vm/setup root check kselftest sanitize
+	$(Q)$(MAKE) --no-print-directory user-vm
+	$(Q)$(in-root) make $(jobs) --no-print-directory KERNEL=sanitize module-in-root
+	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 check-targets
+	$(Q)tests/soak/run $(PARTS)
+	$(Q)$(in-root) sh -c 'tests/vm/sanitize/coverage --bar 90 build/obj-sanitize/driver \
+		build/run/*-sanitize/gcov build/run/soak-*/gcov'
 
 check-igt:	## the tests of igt-gpu-tools that apply to an accel node
 	$(Q)tests/vm/setup root backports igt
