@@ -13,7 +13,7 @@
 
 #include "aci_harness.h"
 
-#define FAULTS		3
+#define FAULTS		1
 #define BYTES		KIB(64)
 #define TIMEOUT_MS	200
 #define FAR_VA		(1ull << 46)	/* nothing is mapped there */
