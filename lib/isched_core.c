@@ -475,8 +475,8 @@ static void isched_init(struct isched *sched, const struct isched_options *optio
 	if (!sched->options.ageing_ns)
 		sched->options.ageing_ns = AGEING_DEFAULT_NS;
 	sched->policy = policies[options->policy];
-	sched->timeouts = ISCHED_TREE_INIT;
-	sched->active = ISCHED_TREE_INIT;
+	sched->timeouts = ISCHED_TREE_INIT_PLAIN;
+	sched->active = ISCHED_TREE_INIT_PLAIN;
 	sched->hold_until_ns = ISCHED_NEVER;
 	TAILQ_INIT(&sched->actions);
 	TAILQ_INIT(&sched->free_batches);

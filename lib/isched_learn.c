@@ -90,6 +90,31 @@ static void scale_guesses(struct isched_seat *seat, uint32_t count)
 	}
 }
 
+static void bound_time(struct isched_time *time, uint64_t mean_ns, uint64_t deviation_ns)
+{
+	if (time->mean_ns <= mean_ns)
+		return;
+	time->mean_ns = mean_ns;
+	time->deviation_ns = deviation_ns;
+}
+
+/*
+ * A part of a batch takes no longer than all of it, and several no longer than one after the other.
+ * So a size that is run corrects those that were last run, or scaled, in a bad time.
+ */
+static void bound_others(struct isched_seat *seat, uint32_t count)
+{
+	const struct isched_time known = seat->times[count];
+
+	for (uint32_t n = 1; n < count; n++)
+		bound_time(&seat->times[n], known.mean_ns, known.deviation_ns);
+	for (uint32_t n = count + 1; n <= ISCHED_BATCH_MAX; n++) {
+		uint32_t runs = (n + count - 1) / count;
+
+		bound_time(&seat->times[n], runs * known.mean_ns, runs * known.deviation_ns);
+	}
+}
+
 static void scale_card(struct isched *sched, struct isched_card *card)
 {
 	for (uint32_t i = 0; i < sched->model_count; i++) {
@@ -141,6 +166,7 @@ bool isched_learn_exec(struct isched *sched, const struct isched_batch *batch, u
 		return false;
 	isched_time_learn(time, exec_ns);
 	scale_guesses(seat, batch->count);
+	bound_others(seat, batch->count);
 	if (batch->count > seat->largest)
 		seat->largest = batch->count;
 	if (!seat->best_ns || seat->times[1].mean_ns < seat->best_ns)

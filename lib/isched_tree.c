@@ -63,7 +63,8 @@ static void rotate_up(struct isched_tree *tree, struct isched_node *node)
 	parent->parent = node;
 	if (moved)
 		moved->parent = parent;
-	node_update(parent);
+	if (!tree->plain)
+		node_update(parent);
 }
 
 static uint32_t tree_random(struct isched_tree *tree)
@@ -90,21 +91,27 @@ void isched_tree_insert(struct isched_tree *tree, struct isched_node *node, int6
 	*link = node;
 	while (node->parent && node->parent->rank < node->rank)
 		rotate_up(tree, node);
-	update_upwards(node);
+	if (!tree->plain)
+		update_upwards(node);
 	tree->count++;
+	if (!tree->first || key < tree->first->key)
+		tree->first = node;
 }
 
 void isched_tree_remove(struct isched_tree *tree, struct isched_node *node)
 {
 	struct isched_node *child;
 
+	if (tree->first == node)
+		tree->first = isched_tree_next(node);
 	while (node->left && node->right)
 		rotate_up(tree, node->left->rank > node->right->rank ? node->left : node->right);
 	child = node->left ? node->left : node->right;
 	*link_to(tree, node) = child;
 	if (child)
 		child->parent = node->parent;
-	update_upwards(node->parent);
+	if (!tree->plain)
+		update_upwards(node->parent);
 	tree->count--;
 }
 
@@ -112,15 +119,6 @@ void isched_tree_set_cost(struct isched_node *node, int64_t cost)
 {
 	node->cost = cost;
 	update_upwards(node);
-}
-
-struct isched_node *isched_tree_first(const struct isched_tree *tree)
-{
-	struct isched_node *node = tree->root;
-
-	while (node && node->left)
-		node = node->left;
-	return node;
 }
 
 struct isched_node *isched_tree_next(const struct isched_node *node)

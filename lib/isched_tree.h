@@ -28,20 +28,28 @@ struct isched_node {
 
 struct isched_tree {
 	struct isched_node *root;
+	struct isched_node *first;
 	size_t count;
 	uint64_t random;		/* state; any value but 0 */
+	bool plain;			/* an order alone: sums and slacks are not kept */
 };
 
 #define ISCHED_TREE_INIT	((struct isched_tree){ .random = 0x9e3779b97f4a7c15ull })
+#define ISCHED_TREE_INIT_PLAIN	((struct isched_tree){ .random = 0x9e3779b97f4a7c15ull, \
+						       .plain = true })
 
 /** isched_tree_insert() - behind all nodes with the same key */
 void isched_tree_insert(struct isched_tree *tree, struct isched_node *node, int64_t key,
 			int64_t cost);
 void isched_tree_remove(struct isched_tree *tree, struct isched_node *node);
 void isched_tree_set_cost(struct isched_node *node, int64_t cost);
-struct isched_node *isched_tree_first(const struct isched_tree *tree);
 /** isched_tree_next() - in order. NULL: there is none */
 struct isched_node *isched_tree_next(const struct isched_node *node);
+
+static inline struct isched_node *isched_tree_first(const struct isched_tree *tree)
+{
+	return tree->first;
+}
 
 static inline int64_t isched_tree_sum(const struct isched_tree *tree)
 {

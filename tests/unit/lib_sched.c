@@ -606,6 +606,30 @@ static void test_fair_queue(void **state)
 }
 
 /* Under more critical work than the card can do, best effort still starts in time. */
+/* Slow times that come again and again: what is said of sizes that are not run does not grow. */
+static void test_slow_times_do_not_add_up(void **state)
+{
+	struct world world = { .cards = 1 };
+	struct isched_request requests[8];
+
+	(void)state;
+	world_create(&world, ISCHED_POLICY_DEADLINE);
+	world_model(&world, &(struct isched_model_options){
+		.first_ns = 100, .next_ns = 10, .batch_max = 8, .preferred = { 8 },
+		.delay_ns = 1000,
+	});
+	world_settle(&world);
+	for (int i = 0; i < 1000; i++) {
+		world.slowness = i % 100 < 5 ? 10 : 1;
+		for (int n = 0; n < 8; n++)
+			world_submit(&world, &requests[n], 0, ISCHED_NORMAL, ISCHED_NEVER);
+		world_run(&world);
+	}
+	assert_true(isched_predict_ns(world.sched, 0, 0, 8) < 1000);
+	assert_true(isched_predict_ns(world.sched, 0, 0, 1) < 1000);
+	world_destroy(&world);
+}
+
 /* A card was slow for a while, and all is refused since: it must find out that it no longer is. */
 static void test_slow_no_more(void **state)
 {
@@ -714,6 +738,7 @@ int main(void)
 		cmocka_unit_test(test_ageing),
 		cmocka_unit_test(test_long_load),
 		cmocka_unit_test(test_slow_no_more),
+		cmocka_unit_test(test_slow_times_do_not_add_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
