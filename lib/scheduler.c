@@ -90,7 +90,6 @@ static struct scheduler_requests take_ended(struct accel_scheduler *scheduler)
 void scheduler_unlock(struct accel_scheduler *scheduler)
 {
 	struct scheduler_requests silent;
-	struct accel_request *request;
 	uint64_t wake;
 
 	take_actions(scheduler);
@@ -100,10 +99,8 @@ void scheduler_unlock(struct accel_scheduler *scheduler)
 	pthread_mutex_unlock(&scheduler->lock);
 	for (; wake; wake &= wake - 1)
 		card_wake(&scheduler->cards[__builtin_ctzll(wake)]);
-	while ((request = STAILQ_FIRST(&silent))) {
-		STAILQ_REMOVE_HEAD(&silent, ended_link);
-		request_end(request);
-	}
+	if (!STAILQ_EMPTY(&silent))
+		requests_end(scheduler, &silent);
 }
 
 void scheduler_budget(struct accel_scheduler *scheduler)
@@ -156,7 +153,6 @@ static void *notifier_thread(void *argument)
 {
 	struct accel_scheduler *scheduler = argument;
 	struct scheduler_requests requests = STAILQ_HEAD_INITIALIZER(requests);
-	struct accel_request *request;
 
 	scheduler_lock(scheduler);
 	for (;;) {
@@ -168,10 +164,7 @@ static void *notifier_thread(void *argument)
 			break;
 		STAILQ_CONCAT(&requests, &scheduler->notify);
 		pthread_mutex_unlock(&scheduler->lock);
-		while ((request = STAILQ_FIRST(&requests))) {
-			STAILQ_REMOVE_HEAD(&requests, ended_link);
-			request_end(request);
-		}
+		requests_end(scheduler, &requests);
 		scheduler_lock(scheduler);
 	}
 	pthread_mutex_unlock(&scheduler->lock);

@@ -47,6 +47,16 @@ struct accel_client {
 };
 TAILQ_HEAD(scheduler_clients, accel_client);
 
+/** struct request_tensor - what is left of an accel_tensor once that was checked */
+struct request_tensor {
+	struct accel_region *region;	/* NULL: plain memory */
+	union {
+		uint64_t offset;	/* in the region */
+		void *data;
+	};
+	uint64_t bytes;
+};
+
 /** struct accel_request - constant but for core, link, lock and what is below it */
 struct accel_request {
 	struct isched_request core;
@@ -73,7 +83,7 @@ struct accel_request {
 	int *fds;			/* eventfds, own copies */
 	uint32_t fd_count;
 
-	struct accel_tensor tensors[];	/* inputs, then outputs */
+	struct request_tensor tensors[];	/* inputs, then outputs */
 };
 STAILQ_HEAD(scheduler_requests, accel_request);
 
@@ -238,8 +248,9 @@ void scheduler_budget(struct accel_scheduler *scheduler);
 
 /* --- scheduler_request.c ---------------------------------------------------------- */
 
-/** request_end() - it has left the core; without locks. With a callback by the notifier alone */
-void request_end(struct accel_request *request);
+/** requests_end() - all of a list that have left the core; without locks. By the notifier alone, if
+ * they have callbacks. The list is empty then */
+void requests_end(struct accel_scheduler *scheduler, struct scheduler_requests *requests);
 /** request_release() - its memory is the caller's again; locked */
 void request_release(struct accel_request *request);
 /** request_set_text() - what accel_last_error() says of @error, for later. By the card's thread */
@@ -282,7 +293,7 @@ void region_free(struct accel_region *region);
 int tensor_check(const struct accel_scheduler *scheduler, const struct accel_tensor *tensor,
 		 const struct accel_tensor_info *info, bool is_output);
 /** tensor_address() - as the CPU sees it; NULL: it does not */
-void *tensor_address(const struct accel_tensor *tensor);
+void *tensor_address(const struct request_tensor *tensor);
 
 /* --- scheduler_card.c ------------------------------------------------------------- */
 

@@ -60,12 +60,12 @@ int batch_prepare(struct scheduler_card *card, struct scheduler_slot *slot)
 
 /* --- Transfers -------------------------------------------------------------------- */
 
-static struct accel_buffer *tensor_buffer(const struct part *part, const struct accel_tensor *tensor)
+static struct accel_buffer *tensor_buffer(const struct part *part, const struct request_tensor *tensor)
 {
 	return tensor->region ? tensor->region->buffers[part->card->index] : NULL;
 }
 
-static int check_reach(const struct part *part, const struct accel_tensor *tensor)
+static int check_reach(const struct part *part, const struct request_tensor *tensor)
 {
 	if (tensor_address(tensor))
 		return 0;
@@ -73,7 +73,7 @@ static int check_reach(const struct part *part, const struct accel_tensor *tenso
 			 part->card->device->info.name);
 }
 
-static int move_in(const struct part *part, const struct accel_tensor *tensor, uint64_t offset)
+static int move_in(const struct part *part, const struct request_tensor *tensor, uint64_t offset)
 {
 	struct accel_buffer *workspace = part->slot->workspace;
 	struct accel_buffer *buffer = tensor_buffer(part, tensor);
@@ -87,7 +87,7 @@ static int move_in(const struct part *part, const struct accel_tensor *tensor, u
 					       tensor->bytes);
 }
 
-static int move_out(const struct part *part, const struct accel_tensor *tensor, uint64_t offset)
+static int move_out(const struct part *part, const struct request_tensor *tensor, uint64_t offset)
 {
 	struct accel_buffer *workspace = part->slot->workspace;
 	struct accel_buffer *buffer = tensor_buffer(part, tensor);
@@ -127,7 +127,7 @@ static int part_scatter(const struct part *part)
 
 	for (uint32_t n = 0; n < part->count && !ret; n++, request = next_request(request))
 		for (uint32_t o = 0; o < model->output_count && !ret; o++) {
-			const struct accel_tensor *tensor =
+			const struct request_tensor *tensor =
 				&request->tensors[model->input_count + o];
 
 			ret = move_out(part, tensor, model->outputs[o].offset + n * tensor->bytes);

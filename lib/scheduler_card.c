@@ -11,11 +11,14 @@
 
 /* --- Work for it ------------------------------------------------------------------ */
 
+/* The count of wake_fd: ends of batches count by one, work by this. */
+#define WAKE_WORK	(UINT64_C(1) << 32)
+
 void card_wake(struct scheduler_card *card)
 {
-	uint64_t one = 1;
+	uint64_t work = WAKE_WORK;
 
-	while (write(card->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+	while (write(card->wake_fd, &work, sizeof(work)) < 0 && errno == EINTR)
 		;
 }
 
@@ -268,23 +271,28 @@ static bool card_do_work(struct scheduler_card *card, bool *over)
 	return call || has_task;
 }
 
-static void card_sleep(struct scheduler_card *card)
+/* Return: batches have ended, perhaps. */
+static bool card_sleep(struct scheduler_card *card)
 {
-	uint64_t count;
+	uint64_t count = 0;
 
 	while (read(card->wake_fd, &count, sizeof(count)) < 0 && errno == EINTR)
 		;
+	return count % WAKE_WORK;
 }
 
+/* To ask for ends is not free: only when one was told. */
 static void card_loop(struct scheduler_card *card)
 {
-	bool over = false;
+	bool over = false, ended = false;
 
 	while (!over) {
-		while (card_do_ends(card) || card_do_work(card, &over))
+		while (ended && card_do_ends(card))
+			;
+		while (card_do_work(card, &over))
 			;
 		if (!over)
-			card_sleep(card);
+			ended = card_sleep(card);
 	}
 }
 

@@ -75,7 +75,7 @@ static bool is_worth_one_by_one(const struct scheduler_slot *slot, int error)
 
 /* --- Losses ----------------------------------------------------------------------- */
 
-static bool tensors_overlap(const struct accel_tensor *a, const struct accel_tensor *b)
+static bool tensors_overlap(const struct request_tensor *a, const struct request_tensor *b)
 {
 	void *x = tensor_address(a), *y = tensor_address(b);
 
@@ -93,7 +93,7 @@ static struct retry_job find_facts(const struct accel_request *request)
 	};
 
 	for (uint32_t i = 0; i < inputs; i++) {
-		const struct accel_tensor *input = &request->tensors[i];
+		const struct request_tensor *input = &request->tensors[i];
 
 		/* It may have been the lost card's memory. */
 		if (input->region && input->region->fd >= 0)

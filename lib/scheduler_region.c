@@ -315,7 +315,7 @@ int tensor_check(const struct accel_scheduler *scheduler, const struct accel_ten
 	return check_place(scheduler, tensor, info, is_output);
 }
 
-void *tensor_address(const struct accel_tensor *tensor)
+void *tensor_address(const struct request_tensor *tensor)
 {
 	if (!tensor->region)
 		return tensor->data;

@@ -150,20 +150,6 @@ void request_release(struct accel_request *request)
 			request->tensors[i].region->users--;
 }
 
-static void request_leave(struct accel_request *request)
-{
-	struct accel_scheduler *scheduler = request->scheduler;
-	struct accel_client *client = request->client;
-
-	scheduler_lock(scheduler);
-	TAILQ_REMOVE(&client->requests, request, link);
-	client->live--;
-	scheduler_free_client(client);
-	if (!--scheduler->live)
-		pthread_cond_broadcast(&scheduler->cond);
-	pthread_mutex_unlock(&scheduler->lock);
-}
-
 static void request_publish(struct accel_request *request)
 {
 	uint64_t one = 1;
@@ -178,16 +164,47 @@ static void request_publish(struct accel_request *request)
 	pthread_mutex_unlock(&request->lock);
 }
 
-void request_end(struct accel_request *request)
+/* Without locks: whoever wakes up may destroy his handle at once. */
+static void request_tell(struct accel_request *request)
 {
 	if (scheduler_is_traced(request->scheduler))
 		trace_request(request);
 	request_publish(request);
 	if (request->done)
 		request->done(request->opaque, request, request->result);
-	/* Last: the scheduler is not destroyed before it, and so not during a callback. */
-	request_leave(request);
-	request_unref(request);
+}
+
+/* Locked. */
+static void requests_leave(struct accel_scheduler *scheduler, struct scheduler_requests *requests)
+{
+	struct accel_request *request;
+
+	STAILQ_FOREACH(request, requests, ended_link) {
+		struct accel_client *client = request->client;
+
+		TAILQ_REMOVE(&client->requests, request, link);
+		client->live--;
+		scheduler_free_client(client);
+		scheduler->live--;
+	}
+	if (!scheduler->live)
+		pthread_cond_broadcast(&scheduler->cond);
+}
+
+/* They leave last: the scheduler is not destroyed before that, and so not during a callback. */
+void requests_end(struct accel_scheduler *scheduler, struct scheduler_requests *requests)
+{
+	struct accel_request *request;
+
+	STAILQ_FOREACH(request, requests, ended_link)
+		request_tell(request);
+	scheduler_lock(scheduler);
+	requests_leave(scheduler, requests);
+	pthread_mutex_unlock(&scheduler->lock);
+	while ((request = STAILQ_FIRST(requests))) {
+		STAILQ_REMOVE_HEAD(requests, ended_link);
+		request_unref(request);
+	}
 }
 
 static const char *result_text(int result)
@@ -249,6 +266,18 @@ static uint64_t absolute_ns(uint64_t now_ns, uint64_t span_ns)
 	return !span_ns || span_ns > ISCHED_SPAN_MAX_NS ? ISCHED_NEVER : now_ns + span_ns;
 }
 
+static void copy_tensors(struct request_tensor *to, const struct accel_tensor *from, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		to[i] = (struct request_tensor) { .region = from[i].region,
+						  .bytes = from[i].bytes };
+		if (from[i].region)
+			to[i].offset = from[i].offset;
+		else
+			to[i].data = from[i].data;
+	}
+}
+
 static struct accel_request *request_new(struct accel_client *client,
 					 const struct accel_request_options *options)
 {
@@ -274,8 +303,8 @@ static struct accel_request *request_new(struct accel_client *client,
 	/* From now, which the core's time is not before the lock. */
 	request->core.deadline_ns = options->deadline_ns;
 	request->core.timeout_ns = options->timeout_ns;
-	memcpy(request->tensors, options->inputs, inputs * sizeof(request->tensors[0]));
-	memcpy(request->tensors + inputs, options->outputs, outputs * sizeof(request->tensors[0]));
+	copy_tensors(request->tensors, options->inputs, inputs);
+	copy_tensors(request->tensors + inputs, options->outputs, outputs);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&request->cond, &monotonic);
