@@ -114,6 +114,11 @@ int graph_broadcast_shape(uint32_t a_rank, const uint64_t *a, uint32_t b_rank, c
 /** view_is_dense() - row-major without gaps */
 bool view_is_dense(const struct accel_view *view);
 
+/* --- graph_fuse.c ----------------------------------------------------------------- */
+
+/** graph_fuse() - additions and rectifiers become part of the products before them */
+int graph_fuse(struct accel_graph *graph);
+
 /* --- graph_plan.c: pure functions ------------------------------------------------- */
 
 /** struct plan_item - bytes that live from step @first to step @last, both included */

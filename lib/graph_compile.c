@@ -40,6 +40,10 @@ static const struct graph_tensor *compile_tensor(const struct compile *compile, 
 /* A download reads dense bytes of the workspace: other outputs are copied there first. */
 static int outputs_of(struct accel_graph *graph, uint32_t *tensors)
 {
+	int fused = graph_fuse(graph);
+
+	if (fused)
+		return fused;
 	for (uint32_t i = 0; i < graph->output_count; i++) {
 		const struct graph_tensor *tensor = &graph->tensors[graph->outputs[i].tensor - 1];
 		bool direct = view_is_dense(&tensor->view) &&

@@ -276,6 +276,8 @@ int main(void)
 		test(test_model_file_damaged),
 		test(test_model_file_hostile),
 		test(test_run_cost),
+		test(test_fuse_matmul),
+		test(test_fuse_conv),
 		test(test_sized_batch),
 		test(test_sized_sequence),
 		test(test_sized_errors),

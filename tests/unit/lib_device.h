@@ -96,6 +96,8 @@ test_function test_graph_conv_transpose, test_graph_resize, test_graph_quantise,
 	test_graph_spatial_errors;
 /* lib_device_file.c */
 test_function test_model_file, test_model_file_damaged, test_model_file_hostile, test_run_cost;
+/* lib_device_fuse.c */
+test_function test_fuse_matmul, test_fuse_conv;
 /* lib_device_vary.c */
 test_function test_sized_batch, test_sized_sequence, test_sized_errors;
 /* lib_device_onnx.c */

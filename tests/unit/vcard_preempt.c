@@ -267,16 +267,21 @@ static void test_matmul(void **state)
 	rig_stop(&f.rig);
 }
 
+static bool is_conv(const struct aci_tcs_op *op)
+{
+	return op->opcode == ACI_TCS_OP_CONV || op->opcode == ACI_TCS_OP_CONV_TRANSPOSE;
+}
+
 static void window(struct aci_tcs_op *op, uint32_t kernel, uint32_t pad)
 {
 	for (unsigned int i = 0; i < 2; i++) {
-		op->window.kernel[i] = op->opcode == ACI_TCS_OP_CONV ? 0 : kernel;
+		op->window.kernel[i] = is_conv(op) ? 0 : kernel;
 		op->window.stride[i] = 1;
 		op->window.dilation[i] = 1;
 		op->window.pad_begin[i] = pad;
 		op->window.pad_end[i] = pad;
 	}
-	op->window.groups = op->opcode == ACI_TCS_OP_CONV;
+	op->window.groups = is_conv(op);
 }
 
 static void conv(struct fixture *f, const char *what, uint64_t channels, uint64_t filters,
@@ -303,6 +308,39 @@ static void pool(struct fixture *f, const char *what, uint16_t opcode, uint32_t 
 	interrupt_program(f, what);
 }
 
+static void conv_transpose(struct fixture *f, const char *what)
+{
+	struct aci_tcs_op *op;
+	uint16_t in, w, out;
+
+	begin_program(f);
+	in = tensor(f, ACI_TCS_TYPE_F32, SHAPE(1, 128, 56, 56));
+	w = tensor(f, ACI_TCS_TYPE_F32, SHAPE(128, 64, 4, 4));
+	out = tensor(f, ACI_TCS_TYPE_F32, SHAPE(1, 64, 112, 112));
+	op = add_op(f, ACI_TCS_OP_CONV_TRANSPOSE, 0, in, w, out);
+	window(op, 4, 1);
+	op->window.stride[0] = op->window.stride[1] = 2;
+	interrupt_program(f, what);
+}
+
+/* Half-pixel centres, from @size to twice as much or an eighth. */
+static void resize(struct fixture *f, const char *what, uint32_t function, uint64_t size, uint64_t to)
+{
+	struct aci_tcs_op *op;
+	uint16_t in, out;
+
+	begin_program(f);
+	in = tensor(f, ACI_TCS_TYPE_F32, SHAPE(1, 16, size, size));
+	out = tensor(f, ACI_TCS_TYPE_F32, SHAPE(1, 16, to, to));
+	op = add_op(f, ACI_TCS_OP_RESIZE, function, in, ACI_TCS_NONE, out);
+	for (unsigned int i = 0; i < 2; i++) {
+		op->resize.step[i] = 2 * size;
+		op->resize.offset[i] = size - to;
+		op->resize.divisor[i] = 2 * to;
+	}
+	interrupt_program(f, what);
+}
+
 static void test_windows(void **state)
 {
 	struct fixture f;
@@ -315,6 +353,10 @@ static void test_windows(void **state)
 	conv(&f, "conv 7x7 3 to 64, 224 x 224", 3, 64, 224, 7);
 	pool(&f, "max pool 3x3", ACI_TCS_OP_POOL_MAX, 3);
 	pool(&f, "average pool 15x15", ACI_TCS_OP_POOL_AVG, 15);
+	conv_transpose(&f, "transposed conv 4x4 128 to 64, 56 x 56 to 112 x 112");
+	resize(&f, "resize to the nearest, 256 to 512", ACI_TCS_RESIZE_NEAREST, 256, 512);
+	resize(&f, "resize, cubic, 256 to 512", ACI_TCS_RESIZE_CUBIC, 256, 512);
+	resize(&f, "resize, linear, 512 to 64", ACI_TCS_RESIZE_LINEAR, 512, 64);
 	rig_stop(&f.rig);
 }
 
