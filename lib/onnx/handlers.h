@@ -171,6 +171,11 @@ int onnx_build_hardmax(struct onnx_node *node);
 int onnx_build_one_hot(struct onnx_node *node);
 int onnx_build_trilu(struct onnx_node *node);
 
+/* grid.c */
+int onnx_build_eye_like(struct onnx_node *node);
+int onnx_build_center_crop_pad(struct onnx_node *node);
+int onnx_build_affine_grid(struct onnx_node *node);
+
 /* recurrent.c */
 int onnx_build_rnn(struct onnx_node *node);
 int onnx_build_gru(struct onnx_node *node);

@@ -175,6 +175,9 @@
 	/* control flow */ \
 	X("If", 7, ONNX_LAST, ONNX_BOOL, 0, 0, onnx_build_if, NULL) \
 	/* shapes */ \
+	X("AffineGrid", 20, ONNX_LAST, ONNX_F32, 0x2, 0, onnx_build_affine_grid, NULL) \
+	X("CenterCropPad", 18, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_center_crop_pad, NULL) \
+	X("EyeLike", 9, ONNX_LAST, ONNX_VALUES, 0, 0, onnx_build_eye_like, NULL) \
 	X("Concat", 6, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_concat, onnx_fold_concat) \
 	X("Constant", 6, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_constant, NULL) \
 	X("ConstantOfShape", 9, ONNX_LAST, ONNX_ANY, 0x1, 0, onnx_build_constant_of_shape, NULL) \
