@@ -171,7 +171,8 @@ int onnx_build_hardmax(struct onnx_node *node);
 int onnx_build_one_hot(struct onnx_node *node);
 int onnx_build_trilu(struct onnx_node *node);
 
-/* grid.c */
+/* grid.c, grid_sample.c */
+int onnx_build_grid_sample(struct onnx_node *node);
 int onnx_build_eye_like(struct onnx_node *node);
 int onnx_build_center_crop_pad(struct onnx_node *node);
 int onnx_build_affine_grid(struct onnx_node *node);

@@ -161,6 +161,7 @@
 	/* indices and orders */ \
 	X("Compress", 9, ONNX_LAST, ONNX_ANY, 0x2, 0, onnx_build_compress, NULL) \
 	X("CumSum", 11, ONNX_LAST, ONNX_F32 | ONNX_I32 | ONNX_I64, 0x2, 0, onnx_build_cum_sum, NULL) \
+	X("GridSample", 16, ONNX_LAST, ONNX_F32, 0, 0, onnx_build_grid_sample, NULL) \
 	X("GatherElements", 11, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_gather_elements, NULL) \
 	X("GatherND", 11, ONNX_LAST, ONNX_ANY, 0, 0, onnx_build_gather_nd, NULL) \
 	X("MaxUnpool", 9, ONNX_LAST, ONNX_F32, 0x4, 0, onnx_build_max_unpool, NULL) \
