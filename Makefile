@@ -143,6 +143,15 @@ module-in-root:
 module-flags := $(if $(filter sanitize,$(KERNEL)),KCOV_INSTRUMENT=y GCOV_PROFILE=y \
 		CONFIG_DRM_ACCEL_ACI_KUNIT_TEST=y)
 
+# What the tests of failures load besides, beside the module.
+.PHONY: inject-in-root
+inject-in-root: obj := build/obj-$(KERNEL)-inject
+inject-in-root:
+	$(Q)mkdir -p $(obj) && ln -sfr tests/kselftest/inject/* $(obj)/
+	+$(Q)MAKEFLAGS='$(filter-out O=%,$(MAKEFLAGS))' $(MAKE) --no-print-directory \
+		-C $(KERNEL_HEADERS) M=$(CURDIR)/$(obj) modules
+	$(Q)cp $(obj)/aci_inject.ko build/$(KERNEL)/
+
 # A build of its own for sparse and warnings, see tests/static/check-kernel.
 .PHONY: module-static
 module-static:
@@ -211,7 +220,7 @@ check-targets: $(check-targets)
 check-sanitize:	## kernel tests under KASAN, lockdep, kmemleak, ... [SUITES=] (builds a kernel once)
 	$(Q)tests/vm/setup root check kselftest sanitize
 	$(Q)$(MAKE) --no-print-directory user-vm
-	$(Q)$(in-root) make $(jobs) --no-print-directory KERNEL=sanitize module-in-root
+	$(Q)$(in-root) make $(jobs) --no-print-directory KERNEL=sanitize module-in-root inject-in-root
 	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 check-targets
 	$(Q)rm -rf build/run/*-sanitize/gcov
 	$(Q)rc=0; tests/vm/check --from tests/vm/sanitize/suites $(SUITES) || rc=$$?; \
@@ -222,7 +231,7 @@ check-sanitize:	## kernel tests under KASAN, lockdep, kmemleak, ... [SUITES=] (b
 soak:	## the long runs of check-sanitize, resumable [PARTS=]; see tests/soak/run
 	$(Q)tests/vm/setup root check kselftest sanitize
 	$(Q)$(MAKE) --no-print-directory user-vm
-	$(Q)$(in-root) make $(jobs) --no-print-directory KERNEL=sanitize module-in-root
+	$(Q)$(in-root) make $(jobs) --no-print-directory KERNEL=sanitize module-in-root inject-in-root
 	$(Q)$(in-root) make $(jobs) --no-print-directory O=build/user WERROR=1 check-targets
 	$(Q)tests/soak/run $(PARTS)
 	$(Q)$(in-root) sh -c 'tests/vm/sanitize/coverage --bar 90 build/obj-sanitize/driver \

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every allocation and every copy from or to user memory fails once, in every
- * ioctl and in probe: the first, the second, ... until a call gets through
- * without meeting a failure. A call that fails must say so, leave nothing
+ * Every allocation, every copy from or to user memory, and every call of a function
+ * that may fail for another reason fails once, in every ioctl and in probe: the
+ * first, the second, ... until a call gets through without meeting a failure. A call that fails must say so, leave nothing
  * behind, and work when it is made again. (What it leaks, kmemleak tells the
  * suite at its end.)
  *
@@ -11,9 +11,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "aci_harness.h"
+#include "aci_user.h"
 
 #define DRIVER		"/sys/bus/pci/drivers/aci"
 #define DEBUGFS		"/sys/kernel/debug"
@@ -33,7 +37,74 @@ static const struct {
 	{ DEBUGFS "/failslab/verbose", "0" },
 	{ DEBUGFS "/fail_page_alloc/verbose", "0" },
 	{ DEBUGFS "/fail_usercopy/verbose", "0" },
+	{ DEBUGFS "/fail_function/verbose", "0" },
 };
+
+/* Those of inject/aci_inject.c; what they return is the error below, or NULL. */
+#define FUNCTION_ERROR	EIO
+
+static const struct {
+	const char *name;
+	bool is_null;
+} functions[] = {
+	{ "dma_alloc_attrs", true },
+	{ "dmam_alloc_attrs", true },
+	{ "pci_store_saved_state", true },
+	{ "devm_request_threaded_irq" },
+	{ "dma_map_sgtable" },
+	{ "dma_set_coherent_mask" },
+	{ "dma_set_mask" },
+	{ "drm_dev_register" },
+	{ "drm_gem_create_mmap_offset" },
+	{ "drm_gem_handle_create" },
+	{ "drm_gem_shmem_get_pages_sgt" },
+	{ "drm_gpuvm_sm_map" },
+	{ "drm_syncobj_find_fence" },
+	{ "eventfd_ctx_fdget" },
+	{ "pci_alloc_irq_vectors" },
+	{ "pci_save_state" },
+	{ "pcim_enable_device" },
+	{ "pcim_iomap_region" },
+	{ "pin_user_pages" },
+	{ "register_pm_notifier" },
+};
+
+static int injection_load(void)
+{
+	const char *ko = getenv("ACI_KO"), *slash = ko ? strrchr(ko, '/') : NULL;
+	char path[256];
+	int fd, err = 0;
+
+	if (!slash)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "%.*s/aci_inject.ko", (int)(slash - ko), ko);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int injection_add_functions(void)
+{
+	char path[128], text[32];
+	unsigned int i;
+	int err;
+
+	err = injection_load();
+	for (i = 0; !err && i < ARRAY_SIZE(functions); i++) {
+		snprintf(path, sizeof(path), DEBUGFS "/fail_function/%s/retval",
+			 functions[i].name);
+		if (access(path, F_OK))
+			err = file_write(DEBUGFS "/fail_function/inject", functions[i].name);
+		snprintf(text, sizeof(text), "%#llx",
+			 functions[i].is_null ? 0 : (unsigned long long)-FUNCTION_ERROR);
+		err = err ?: file_write(path, text);
+	}
+	return err;
+}
 
 /*
  * The DRM core drops a device that it could not make: failures there are for its
@@ -116,6 +187,9 @@ struct scene {
 	__u32 syncs[3];		/* in, out, timeline */
 	int fd;
 	void *map;
+	struct aci_ctx user;	/* LONG_RUNNING */
+	struct uq uq;
+	struct drm_aci_queue_create create;
 	/* What the next call gets, which does not tell it if the copy to the caller fails. */
 	__u32 next_handle;
 	int next_fd;
@@ -431,6 +505,63 @@ static int call_import(struct scene *scene)
 	return err;
 }
 
+/* A ring of the process, which the driver finds and pins. */
+static int prepare_user_vm(struct scene *scene)
+{
+	int err = uctx_init(&scene->user, 0);
+
+	return err ?: uq_describe(&scene->uq, &scene->user, ACI_ENGINE_CLASS_COPY, 64,
+				  &scene->create);
+}
+
+static int call_user_queue(struct scene *scene)
+{
+	return uq_create(&scene->uq, &scene->create);
+}
+
+static void undo_user_vm(struct scene *scene)
+{
+	uq_unmap(&scene->uq);
+	aci_ctx_fini(&scene->user);
+}
+
+/* One that stopped for a descriptor that is none. */
+static int prepare_stopped_queue(struct scene *scene)
+{
+	int err = prepare_user_vm(scene);
+
+	err = err ?: call_user_queue(scene);
+	if (!err)
+		uq_push(&scene->uq, desc_bad());
+	return err ?: uq_wait(&scene->uq, 1) == -EIO ? 0 : -EPROTO;
+}
+
+static int call_resume(struct scene *scene)
+{
+	return uq_resume(&scene->uq, 1);
+}
+
+static int prepare_eventfd(struct scene *scene)
+{
+	int err = prepare_user_vm(scene);
+
+	err = err ?: call_user_queue(scene);
+	scene->fd = eventfd(0, EFD_CLOEXEC);
+	return err ?: scene->fd < 0 ? -errno : 0;
+}
+
+/* Two of them, for those that are reached and those that wait. */
+static int call_eventfd(struct scene *scene)
+{
+	return uq_eventfd(&scene->uq, scene->fd, 0) ?: uq_eventfd(&scene->uq, scene->fd, 1000);
+}
+
+static void undo_eventfd(struct scene *scene)
+{
+	close(scene->fd);
+	undo_user_vm(scene);
+}
+
 /* The set of the scene, made anew: open, VM, queue, BO, mmap, bind, close. */
 static int call_everything(struct scene *scene)
 {
@@ -486,6 +617,9 @@ ACT(submit, .prepare = prepare_syncs, .call = call_submit, .undo = undo_submit);
 ACT(export_host, .prepare = prepare_export_host, .call = call_export, .undo = undo_export);
 ACT(export_card, .prepare = prepare_export_card, .call = call_export, .undo = undo_export);
 ACT(import, .prepare = prepare_import, .call = call_import, .undo = undo_export);
+ACT(user_queue, .prepare = prepare_user_vm, .call = call_user_queue, .undo = undo_user_vm);
+ACT(resume, .prepare = prepare_stopped_queue, .call = call_resume, .undo = undo_user_vm);
+ACT(eventfd, .prepare = prepare_eventfd, .call = call_eventfd, .undo = undo_eventfd);
 ACT(everything, .call = call_everything);
 
 static unsigned int fds_count(void)
@@ -507,6 +641,7 @@ FIXTURE_SETUP(fault)
 	self->fail_nth = injection_init();
 	if (self->fail_nth < 0)
 		SKIP(return, "no fault injection in this kernel");
+	ASSERT_OK(injection_add_functions());
 	ASSERT_OK(aci_card_find(0, &scene->where));
 	ASSERT_OK(aci_ctx_init(&scene->ctx, 0, ACI_ENGINE_CLASS_COPY, 0));
 	ASSERT_OK(aci_buf_init(&scene->ctx, &scene->buf, BYTES, DRM_ACI_PLACEMENT_HOST, 0));
@@ -524,7 +659,7 @@ FIXTURE_TEARDOWN(fault)
 
 static bool is_injected_error(int err)
 {
-	return err == -ENOMEM || err == -EFAULT;
+	return err == -ENOMEM || err == -EFAULT || err == -FUNCTION_ERROR;
 }
 
 TEST_F(fault, each_one)
@@ -577,6 +712,7 @@ FIXTURE_SETUP(fault_probe)
 	self->fail_nth = injection_init();
 	if (self->fail_nth < 0)
 		SKIP(return, "no fault injection in this kernel");
+	ASSERT_OK(injection_add_functions());
 	ASSERT_OK(aci_card_find(0, &self->card));
 }
 
@@ -590,7 +726,15 @@ FIXTURE_TEARDOWN(fault_probe)
 static const char *const probe_messages[] = {
 	"^aci [0-9a-f:.]*: probe with driver aci failed with error -[0-9]+$",
 	"^\\[drm:drm_dev_init\\] \\*ERROR\\* .*$",
+	"^ioremap memtype_reserve failed -[0-9]+$",
+	"^aci [0-9a-f:.]*: BAR [0-9]: can't reserve .*$",
 };
+
+/* The PCI core says EBUSY or EINVAL of whatever keeps it from claiming or mapping a BAR. */
+static bool is_probe_error(int err)
+{
+	return is_injected_error(err) || err == -EBUSY || err == -EINVAL;
+}
 
 TEST_F_TIMEOUT(fault_probe, each_one, 1800)
 {
@@ -610,8 +754,10 @@ TEST_F_TIMEOUT(fault_probe, each_one, 1800)
 		err = pwrite(fd, self->card.pci, strlen(self->card.pci), 0) < 0 ? -errno : 0;
 		met = injection_disarm(self->fail_nth);
 		if (err) {
+			if (!met || !is_probe_error(err))
+				TH_LOG("failure %u: %s", nth, strerror(-err));
 			ASSERT_TRUE(met);
-			ASSERT_TRUE(is_injected_error(err));
+			ASSERT_TRUE(is_probe_error(err));
 			failures++;
 			continue;
 		}
