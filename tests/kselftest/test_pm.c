@@ -4,15 +4,12 @@
  * afterwards, although the virtual card loses power meanwhile; queues go on;
  * runtime PM puts an idle card to sleep and nobody sees it but for the time.
  *
- * Most tests sleep as far as the kernel's own test levels (/sys/power/pm_test)
- * let them: all of suspend and resume but for the last step, in which our driver
- * takes no part. "real_suspend_to_ram" goes all the way: the firmware runs anew,
- * and every device of the machine is reset. (From a real suspend-to-idle the clock
- * of QEMU's q35 does not wake the system.)
+ * The system sleeps as far as the kernel's own test levels (/sys/power/pm_test)
+ * let it: all of suspend and resume but for the last step, in which our driver
+ * takes no part. test_suspend goes all the way.
  *
  * ACI_SLEEP_CYCLES: how often under load.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -102,52 +99,6 @@ TEST_F(pm, memory_survives_suspend_to_ram)
 TEST_F(pm, memory_survives_platform_level)
 {
 	check_memory_survives(_metadata, self, "platform", "mem");
-}
-
-/* Well above the time that an emulated machine takes to fall asleep. */
-#define ALARM_S	5
-
-static bool has_iommu(void)
-{
-	DIR *dir = opendir("/sys/class/iommu");
-	int entries = 0;
-
-	while (dir && readdir(dir))
-		entries++;
-	if (dir)
-		closedir(dir);
-	return entries > 2;
-}
-
-TEST_F(pm, real_suspend_to_ram)
-{
-	struct drm_aci_query_queue before, after;
-	char text[64];
-
-	if (file_read("/sys/power/mem_sleep", text, sizeof(text)) < 0 || !strstr(text, "deep"))
-		SKIP(return, "this machine has no S3");
-	if (has_iommu())
-		SKIP(return, "after S3 QEMU's IOMMU does not tell devices what it translates");
-	ASSERT_OK(file_write("/sys/power/mem_sleep", "deep"));
-	data_fill(self->card.map, MIB(4), 21);
-	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &before,
-			    sizeof(before)));
-	/* Of the emulated clock, not of the driver. */
-	expect_some("pm", 8, "^(hpet: Lost [0-9]+ RTC interrupts|"
-		    "ACPI Error: Could not disable RealTimeClock events .*)$");
-	ASSERT_OK(system_sleep_until_alarm("mem", ALARM_S));
-	expect_end("pm");
-	ASSERT_OK(sleep_state(self, text, sizeof(text)));
-	EXPECT_STREQ("ok", text);
-	EXPECT_EQ(0, vm_state(&self->ctx).flags);
-	EXPECT_EQ(-1, data_check(self->card.map, MIB(4), 21));
-	memset(self->host.map, 0, MIB(4));
-	ASSERT_OK(aci_run_one(&self->ctx, desc_copy(self->card.va, self->host.va, MIB(4))));
-	EXPECT_EQ(-1, data_check(self->host.map, MIB(4), 21));
-	ASSERT_OK(aci_query(self->ctx.fd, DRM_ACI_QUERY_QUEUE, self->ctx.queue, &after,
-			    sizeof(after)));
-	EXPECT_EQ(before.jobs_completed + 1, after.jobs_completed);
-	EXPECT_EQ(0, after.flags);
 }
 
 /* New memory is zero, also where others' lay before. */
