@@ -315,7 +315,9 @@ static int load_parts(struct source *source, struct accel_model *model)
 		ret = keep_weights(source, model);
 	if (!ret)
 		ret = make_arguments(model);
-	return ret ? ret : upload(source, model);
+	if (!ret)
+		ret = upload(source, model);
+	return ret ? error_prefix(ret, "%s: ", source->path) : 0;
 }
 
 int model_file_load(struct accel_context *context, const char *path, uint32_t flags,
