@@ -5,6 +5,7 @@
  *
  * ACI_RESET_CYCLES: how often under load.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -14,7 +15,8 @@
 #include "aci_harness.h"
 
 #define DRIVER		"/sys/bus/pci/drivers/aci"
-/* What the virtual card states in ACI_REG_T_QUEUE_RESET_MS. */
+/* What the virtual card states in ACI_REG_T_ADMIN_MS and ACI_REG_T_QUEUE_RESET_MS. */
+#define ADMIN_BOUND_NS		2000000000ull
 #define QUEUE_RESET_BOUND_NS	1000000000ull
 #define RESET_MESSAGE	"^aci [0-9a-f:.]+: .*card reset: .*$"
 #define DEAD_MESSAGE	"^aci [0-9a-f:.]+: (.*card reset: .*|Device config space inaccessible.*)$"
@@ -235,6 +237,60 @@ TEST_F(reset, by_sysfs)
 	ASSERT_OK(write_reset(self));
 	EXPECT_TRUE(reaches_state(self->state_path, "ok"));
 	check_memory_lost(_metadata, self);
+}
+
+/* The attribute of the driver: the smallest reset that helps, waited for. */
+TEST_F(reset, by_attribute)
+{
+	__u64 before = aci_device_state(self->ctx.fd).reset_generation;
+	char path[320], text[64];
+
+	snprintf(path, sizeof(path), "%s/aci/reset", self->where.sysfs);
+	ASSERT_LT(0, file_read(path, text, sizeof(text)));
+	EXPECT_STREQ("card", text);
+	EXPECT_EQ(-EINVAL, file_write(path, "bus"));
+	EXPECT_EQ(before, aci_device_state(self->ctx.fd).reset_generation);
+	expect_begin("reset", 1, RESET_MESSAGE);
+	ASSERT_OK(file_write(path, "card"));
+	expect_end("reset");
+	EXPECT_EQ(before + 1, aci_device_state(self->ctx.fd).reset_generation);
+	ASSERT_LT(0, file_read(self->state_path, text, sizeof(text)));
+	EXPECT_STREQ("ok", text);
+	EXPECT_EQ(0, vm_state(&self->ctx).flags);
+	EXPECT_TRUE(data_is(self->card.map, KIB(64), 0x5c));
+	EXPECT_OK(aci_run_one(&self->ctx, desc_nop()));
+}
+
+/* With a card that does not answer, every attribute tells, and at once. */
+TEST_F(reset, sick_card_has_all_attributes)
+{
+	char path[400], text[4096];
+	struct dirent *entry;
+	unsigned int files = 0;
+	__u64 start;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/aci", self->where.sysfs);
+	dir = opendir(path);
+	ASSERT_NE(NULL, dir);
+	expect_begin("reset", 1, RESET_MESSAGE);
+	ASSERT_OK(card_ctl("firmware hang", NULL, 0));
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/aci/%.63s", self->where.sysfs, entry->d_name);
+		start = now_ns();
+		EXPECT_LT(0, file_read(path, text, sizeof(text)))
+			TH_LOG("%s", entry->d_name);
+		/* No command to the card, whose bound is seconds. */
+		EXPECT_GT(ADMIN_BOUND_NS / 2, now_ns() - start);
+		files++;
+	}
+	closedir(dir);
+	EXPECT_LE(16, files);
+	EXPECT_TRUE(reaches_state(self->state_path, "resetting"));
+	EXPECT_TRUE(reaches_state(self->state_path, "ok"));
+	expect_end("reset");
 }
 
 struct other {
