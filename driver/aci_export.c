@@ -14,6 +14,7 @@
 #include "aci_device.h"
 #include "aci_export.h"
 #include "aci_gem.h"
+#include "aci_import.h"
 #include "aci_trace.h"
 
 /* How long removal waits for importers that go on until their jobs have ended. */
@@ -114,10 +115,19 @@ static void aci_export_detach(struct dma_buf *dma_buf, struct dma_buf_attachment
 	aci_pm_put(adev);
 }
 
-/* Card memory does not move. */
+/*
+ * Card memory does not move, but it is taken back at a reset, in sleep and at the
+ * end. Of importers that pin only our own lets go nevertheless.
+ */
 static int aci_export_pin(struct dma_buf_attachment *attachment)
 {
-	return 0;
+	struct aci_device *adev = aci_export_device(attachment->dmabuf);
+
+	if (aci_import_is_own(attachment))
+		return 0;
+	drm_dbg(&adev->drm, "no peer-to-peer access for %s: it pins, and would not let go\n",
+		dev_name(attachment->dev));
+	return -EOPNOTSUPP;
 }
 
 static void aci_export_unpin(struct dma_buf_attachment *attachment)

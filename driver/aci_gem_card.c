@@ -37,15 +37,20 @@ static void aci_gem_card_free(struct drm_gem_object *obj)
  */
 static vm_fault_t aci_gem_card_await_reset(struct vm_fault *vmf, struct aci_device *adev)
 {
+	struct file *file;
+
 	if (!fault_flag_allow_retry_first(vmf->flags))
 		return aci_reset_await_end_killable(adev) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
-	/* Others may want to change the address space, and close the file that holds us. */
-	drm_dev_get(&adev->drm);
-	mmap_read_unlock(vmf->vma->vm_mm);
+	/*
+	 * Others may want to change the address space, and close the file that holds the
+	 * device, and this module.
+	 */
+	file = get_file(vmf->vma->vm_file);
+	release_fault_lock(vmf);
 	aci_reset_await_end_killable(adev);
-	drm_dev_put(&adev->drm);
+	fput(file);
 	return VM_FAULT_RETRY;
 }
 

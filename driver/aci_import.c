@@ -193,6 +193,15 @@ static const struct dma_buf_attach_ops aci_import_ops = {
 	.ACI_INVALIDATE_MAPPINGS = aci_import_revoke,
 };
 
+/**
+ * aci_import_is_own() - whether the importer is a card of this driver
+ * @attachment: attachment to a dma-buf of any exporter
+ */
+bool aci_import_is_own(const struct dma_buf_attachment *attachment)
+{
+	return attachment->importer_ops == &aci_import_ops;
+}
+
 /* --- Import --- */
 
 /* What the exporter's table says, to have when it takes that back. */

@@ -26,6 +26,7 @@
 struct aci_device;
 struct aci_va;
 struct dma_buf;
+struct dma_buf_attachment;
 struct drm_device;
 struct drm_gem_object;
 
@@ -42,6 +43,7 @@ struct aci_imports {
 };
 
 int aci_import_init(struct aci_device *adev);
+bool aci_import_is_own(const struct dma_buf_attachment *attachment);
 void aci_import_drop_all(struct aci_device *adev);
 void aci_import_add_va(struct aci_va *va);
 void aci_import_forget_va(struct aci_va *va);

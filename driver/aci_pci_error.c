@@ -53,6 +53,20 @@ static void aci_pci_error_end(struct aci_device *adev, int error, unsigned int k
 	aci_telemetry_resume(adev);
 }
 
+/*
+ * A card that slept was reset with others of its bus, and a dead one must not
+ * reach memory that is no longer its own.
+ */
+static void aci_pci_error_note_loss(struct aci_device *adev)
+{
+	down_write(&adev->reset_sem);
+	if (aci_get_state(adev) == ACI_STATE_ASLEEP)
+		adev->pm.memory_lost = true;
+	if (aci_is_dead(adev))
+		pci_clear_master(adev->pdev);
+	up_write(&adev->reset_sem);
+}
+
 static void aci_pci_reset_prepare(struct pci_dev *pdev)
 {
 	struct aci_device *adev = pci_get_drvdata(pdev);
@@ -70,6 +84,7 @@ static void aci_pci_reset_done(struct pci_dev *pdev)
 		return;
 	ret = aci_ladder_restore(adev);
 	aci_pci_error_end(adev, ret ?: aci_hw_quiesce(adev), 0);
+	aci_pci_error_note_loss(adev);
 }
 
 static pci_ers_result_t aci_pci_error_detected(struct pci_dev *pdev, pci_channel_state_t state)
@@ -100,9 +115,12 @@ static pci_ers_result_t aci_pci_mmio_enabled(struct pci_dev *pdev)
 static pci_ers_result_t aci_pci_slot_reset(struct pci_dev *pdev)
 {
 	struct aci_device *adev = pci_get_drvdata(pdev);
+	int ret;
 
 	adev->slot_was_reset = true;
-	return aci_ladder_restore(adev) ? PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
+	ret = aci_ladder_restore(adev);
+	aci_pci_error_note_loss(adev);
+	return ret ? PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
 }
 
 static void aci_pci_resume(struct pci_dev *pdev)
@@ -110,8 +128,15 @@ static void aci_pci_resume(struct pci_dev *pdev)
 	struct aci_device *adev = pci_get_drvdata(pdev);
 	unsigned int kept = adev->slot_was_reset ? 0 : aci_reset_keeps(adev, ACI_RESET_CARD);
 
-	pci_set_master(pdev);
-	aci_pci_error_end(adev, aci_hw_quiesce(adev), kept);
+	cancel_delayed_work_sync(&adev->error_work);
+	down_write(&adev->reset_sem);
+	/* A dead card has lost the bus for ever: its memory is others' now. */
+	if (aci_get_state(adev) == ACI_STATE_RESETTING) {
+		pci_set_master(pdev);
+		aci_reset_finish(adev, aci_hw_quiesce(adev), kept);
+	}
+	up_write(&adev->reset_sem);
+	aci_telemetry_resume(adev);
 }
 
 const struct pci_error_handlers aci_pci_error_handlers = {

@@ -62,18 +62,18 @@ static int aci_pm_finish_descriptor(struct aci_queue *queue, unsigned long deadl
 }
 
 /* Stop a held queue, between two descriptors if its user lets us. */
-static void aci_pm_stop_queue(struct aci_queue *queue, unsigned long deadline)
+static int aci_pm_stop_queue(struct aci_queue *queue, unsigned long deadline)
 {
 	u32 suspend_ms = queue->adev->caps.suspend_ms;
+	int ret;
 
 	do {
-		if (aci_queue_command(queue, ACI_ADMIN_SUSPEND_QUEUE, 0, suspend_ms, NULL))
-			return;
-		if (aci_pm_is_between(queue))
-			return;
+		ret = aci_queue_command(queue, ACI_ADMIN_SUSPEND_QUEUE, 0, suspend_ms, NULL);
+		if (ret || aci_pm_is_between(queue))
+			return ret;
 	} while (!aci_pm_finish_descriptor(queue, deadline));
 	/* What it is in will be ended, as after a reset. */
-	aci_queue_command(queue, ACI_ADMIN_SUSPEND_QUEUE, 0, suspend_ms, NULL);
+	return aci_queue_command(queue, ACI_ADMIN_SUSPEND_QUEUE, 0, suspend_ms, NULL);
 }
 
 static void aci_pm_stop_queues(struct aci_device *adev)
@@ -84,8 +84,10 @@ static void aci_pm_stop_queues(struct aci_device *adev)
 	aci_reset_hold_queues(adev);
 	WRITE_ONCE(adev->pm.stopping, true);
 	mutex_lock(&adev->object_lock);
+	/* A card that does not answer would cost its time limit for each queue. */
 	list_for_each_entry(queue, &adev->queues, node)
-		aci_pm_stop_queue(queue, deadline);
+		if (aci_pm_stop_queue(queue, deadline) == -ETIMEDOUT)
+			break;
 	mutex_unlock(&adev->object_lock);
 	WRITE_ONCE(adev->pm.stopping, false);
 }
@@ -144,7 +146,7 @@ static int aci_pm_suspend(struct device *dev)
 			ret = -EBUSY;
 			goto out;
 		}
-		WRITE_ONCE(adev->state, ACI_STATE_RESETTING);
+		aci_reset_set_state(adev, ACI_STATE_RESETTING);
 		ret = aci_pm_save(adev);
 		if (ret) {
 			drm_warn(&adev->drm, "card memory cannot be saved (%d)\n", ret);
@@ -153,6 +155,9 @@ static int aci_pm_suspend(struct device *dev)
 		} else {
 			aci_hw_stop_dma(adev);
 		}
+	} else if (!aci_is_dead(adev)) {
+		/* A reset, ours or another's, is under way: nothing could be saved. */
+		ret = -EBUSY;
 	}
 out:
 	up_write(&adev->reset_sem);
@@ -250,9 +255,9 @@ static int aci_pm_fall_asleep(struct aci_device *adev)
 	if (!aci_pm_may_sleep(adev))
 		return -EBUSY;
 	/* Before queues are held: whoever finds one so wakes the card. */
-	WRITE_ONCE(adev->state, ACI_STATE_ASLEEP);
+	aci_reset_set_state(adev, ACI_STATE_ASLEEP);
 	if (!aci_pm_hold_idle_queues(adev)) {
-		WRITE_ONCE(adev->state, ACI_STATE_OK);
+		aci_reset_set_state(adev, ACI_STATE_OK);
 		return -EBUSY;
 	}
 	aci_gem_zap_card_maps(adev);
@@ -284,12 +289,17 @@ static int aci_pm_runtime_suspend(struct device *dev)
 static int aci_pm_runtime_resume(struct device *dev)
 {
 	struct aci_device *adev = dev_get_drvdata(dev);
+	unsigned int kept = ACI_KEPT_BOS | ACI_KEPT_PROGRESS;
 
 	down_write(&adev->reset_sem);
-	/* It was disabled; or reset, and then there were no BOs. */
+	if (adev->pm.keeps_memory)
+		kept |= ACI_KEPT_FREE;
+	if (adev->pm.memory_lost)
+		kept = 0;
+	adev->pm.memory_lost = false;
+	/* It was disabled; or it was reset by D3hot, and then there were no BOs. */
 	if (aci_get_state(adev) == ACI_STATE_ASLEEP)
-		aci_reset_finish(adev, aci_hw_disable(adev), ACI_KEPT_BOS | ACI_KEPT_PROGRESS |
-				 (adev->pm.keeps_memory ? ACI_KEPT_FREE : 0));
+		aci_reset_finish(adev, aci_hw_disable(adev), kept);
 	up_write(&adev->reset_sem);
 	aci_telemetry_resume(adev);
 	/* A wedged device is told by its state, not by runtime PM, which would give up on it. */
@@ -386,6 +396,11 @@ int aci_pm_start(struct aci_device *adev)
 	ret = register_pm_notifier(&adev->pm.notifier);
 	if (ret)
 		return ret;
+	/* Before the system sleeps a sleeping card wakes, and its memory is saved. */
+	dev_pm_set_driver_flags(dev, DPM_FLAG_NO_DIRECT_COMPLETE);
+	/* What survives D3hot does not survive D3cold, which firmware may have to offer. */
+	if (adev->pm.keeps_memory)
+		pci_d3cold_disable(adev->pdev);
 	pm_runtime_set_autosuspend_delay(dev, ACI_PM_AUTOSUSPEND_MS);
 	pm_runtime_use_autosuspend(dev);
 	pm_runtime_mark_last_busy(dev);
@@ -404,6 +419,8 @@ void aci_pm_stop(struct aci_device *adev)
 
 	pm_runtime_get_noresume(dev);
 	pm_runtime_dont_use_autosuspend(dev);
+	if (adev->pm.keeps_memory)
+		pci_d3cold_enable(adev->pdev);
 	unregister_pm_notifier(&adev->pm.notifier);
 	cancel_work_sync(&adev->pm.wake_work);
 	aci_save_discard(adev);

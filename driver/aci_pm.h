@@ -36,6 +36,8 @@ struct aci_pm {
 	u64 seqnos;
 	/** @keeps_memory: card memory survives D3hot */
 	bool keeps_memory;
+	/** @memory_lost: it was reset while it slept; under reset_sem for writing */
+	bool memory_lost;
 	/** @stopping: notifications wake aci_save.wait */
 	bool stopping;
 };

@@ -68,8 +68,14 @@ void aci_reset_and_wait(struct aci_device *adev, u64 generation, const char *why
 	}
 }
 
-/* Those who wait for a reset to begin, or to end, look again. */
-static void aci_reset_set_state(struct aci_device *adev, enum aci_state state)
+/**
+ * aci_reset_set_state() - change the state
+ * @adev: device; the caller holds reset_sem for writing
+ * @state: new state
+ *
+ * Those who wait for a reset to begin, or to end, look again.
+ */
+void aci_reset_set_state(struct aci_device *adev, enum aci_state state)
 {
 	WRITE_ONCE(adev->state, state);
 	wake_up_all(&adev->state_wait);

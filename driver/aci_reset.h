@@ -27,6 +27,7 @@ void aci_reset_wedged_work(struct work_struct *work);
 int aci_reset_start(struct aci_device *adev);
 int aci_reset_stop(struct aci_device *adev);
 void aci_reset_hold_queues(struct aci_device *adev);
+void aci_reset_set_state(struct aci_device *adev, enum aci_state state);
 bool aci_reset_begin(struct aci_device *adev);
 u32 aci_reset_caps(const struct aci_device *adev, unsigned int level);
 unsigned int aci_reset_keeps(const struct aci_device *adev, unsigned int level);
