@@ -196,6 +196,8 @@ static const struct dma_buf_attach_ops aci_import_ops = {
 /**
  * aci_import_is_own() - whether the importer is a card of this driver
  * @attachment: attachment to a dma-buf of any exporter
+ *
+ * Return: true if it is.
  */
 bool aci_import_is_own(const struct dma_buf_attachment *attachment)
 {
