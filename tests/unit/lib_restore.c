@@ -443,6 +443,7 @@ static void test_lost_before_submit(void **state)
 {
 	struct accel_event *event;
 	struct fixture fixture;
+	int flushed;
 
 	(void)state;
 	make_fixture(&fixture, 0, ACCEL_MEMORY_CARD);
@@ -459,7 +460,10 @@ static void test_lost_before_submit(void **state)
 	must(accel_stream_record(fixture.stream, event));
 	lose_card(fixture.device);
 	must(accel_stream_fill(fixture.stream, accel_buffer_address(fixture.out), 64, 1, 8));
-	assert_true(accel_stream_flush(fixture.stream) < 0);
+	flushed = accel_stream_flush(fixture.stream);
+	/* The ring of a user queue takes what no card reads any more. */
+	if (is_inproc() || !accel_context_has_user_queues(fixture.context))
+		assert_true(flushed < 0);
 	assert_true(accel_event_wait(event, PATIENCE) < 0);
 	must(accel_context_restore(fixture.context, NULL));
 	must(run_job(&fixture, 0, NULL));
