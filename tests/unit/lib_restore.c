@@ -381,6 +381,17 @@ static void test_attempts(void **state)
 
 /* --- Contexts --------------------------------------------------------------------- */
 
+static void hang_next_job(const struct fixture *fixture)
+{
+	char reply[64];
+
+	if (is_inproc())
+		assert_int_equal(vcard_ctl(to_inproc(fixture->device->transport)->vcard, "hang next",
+					   reply, sizeof(reply)), 0);
+	else
+		control("hang next");
+}
+
 /* What was under way says that it was lost, also later; what comes after it is not mixed up. */
 static void test_events(void **state)
 {
@@ -400,14 +411,7 @@ static void test_events(void **state)
 	must(accel_stream_fill(fixture.stream, accel_buffer_address(fixture.out), 64, 1, 8));
 	must(accel_stream_record(fixture.stream, good));
 	must(accel_event_wait(good, PATIENCE));
-	if (is_inproc()) {
-		char reply[64];
-
-		assert_int_equal(vcard_ctl(to_inproc(fixture.device->transport)->vcard, "hang next",
-					   reply, sizeof(reply)), 0);
-	} else {
-		control("hang next");
-	}
+	hang_next_job(&fixture);
 	must(accel_stream_fill(fixture.stream, accel_buffer_address(fixture.out), 64, 1, 8));
 	must(accel_stream_record(fixture.stream, lost));
 	must(accel_stream_wait_event(behind, lost));
@@ -448,14 +452,7 @@ static void test_lost_before_submit(void **state)
 	(void)state;
 	make_fixture(&fixture, 0, ACCEL_MEMORY_CARD);
 	must(accel_event_create(fixture.context, &event));
-	if (is_inproc()) {
-		char reply[64];
-
-		assert_int_equal(vcard_ctl(to_inproc(fixture.device->transport)->vcard, "hang next",
-					   reply, sizeof(reply)), 0);
-	} else {
-		control("hang next");
-	}
+	hang_next_job(&fixture);
 	must(accel_stream_fill(fixture.stream, accel_buffer_address(fixture.out), 64, 1, 8));
 	must(accel_stream_record(fixture.stream, event));
 	lose_card(fixture.device);
@@ -486,14 +483,7 @@ static void test_waiters(void **state)
 	(void)state;
 	make_fixture(&fixture, 0, ACCEL_MEMORY_CARD);
 	must(accel_event_create(fixture.context, &event));
-	if (is_inproc()) {
-		char reply[64];
-
-		assert_int_equal(vcard_ctl(to_inproc(fixture.device->transport)->vcard, "hang next",
-					   reply, sizeof(reply)), 0);
-	} else {
-		control("hang next");
-	}
+	hang_next_job(&fixture);
 	must(accel_stream_fill(fixture.stream, accel_buffer_address(fixture.out), 64, 1, 8));
 	must(accel_stream_record(fixture.stream, event));
 	for (int i = 0; i < 3; i++)
